@@ -1,0 +1,1 @@
+"""What is claimed of speed, as commands: `make bench`, or `python -m benchmarks NAME...`."""

@@ -1,0 +1,155 @@
+"""From a click to the webhook received: how late at 200 a second, and how fast a burst drains."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import time
+import urllib.request
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from benchmarks.clicks import clicking, fingerprints, post_all, post_paced, stop_paths
+from benchmarks.people import fill, settings_of
+from benchmarks.receiver import Heard
+from benchmarks.report import Figure
+from benchmarks.servers import instance, process, server
+from email_hooks.signatures import new_secret
+from prefcenter.bootstrap import open_services
+from prefcenter.settings import Settings
+from prefcenter.storage.outbox import CHOICE_RECORDED
+from prefcenter.storage.units import StoredAnswer
+from prefcenter.use_cases.webhooks import add_webhook
+from prefcenter.worker.deliveries import PER_ENDPOINT
+from prefcenter.worker.http_client import HookClient
+from tests.databases import run
+
+PER_SECOND = 200
+PACED_SECONDS = int(os.environ.get("BENCH_SECONDS", "20"))
+BURST = int(os.environ.get("BENCH_BURST", "10_000"))
+CONNECTIONS = 64
+BARE = 4_000
+#: So much slower than any promise that something is broken.
+PATIENCE = 180.0  # seconds
+
+
+def bench(kind: str) -> list[Figure]:
+    with instance(kind) as (folder, environ):
+        environ["PREFCENTER_ALLOW_PRIVATE_WEBHOOKS"] = "1"
+        settings = settings_of(environ, folder)
+        paced = PER_SECOND * PACED_SECONDS
+        run(fill(settings, paced + BURST))
+        wides = fingerprints(settings, range(paced + BURST))
+        with process("benchmarks.receiver:app", environ) as (receiver, _):
+            run(_listen(settings, f"{receiver}/hook"))
+            with server(environ, BENCH_WORKER="1") as (url, _):
+                late = _paced(kind, url, receiver, settings, wides[:paced])
+                bare = [clicking(_bare(receiver))]
+                drained, rate = _burst(kind, url, receiver, settings, wides[paced:])
+                bare.append(clicking(_bare(receiver)))
+    share = Figure(
+        f"webhooks drained / bare POSTs of the same client, {kind}",
+        rate / statistics.mean(bare),
+        f"{rate:,.0f}/s of {statistics.mean(bare):,.0f}/s, {PER_ENDPOINT} at once each",
+    )
+    return [*late, drained, share]
+
+
+async def _listen(settings: Settings, url: str) -> None:
+    async with open_services(settings) as services:
+        await add_webhook(
+            services,
+            url=url,
+            events=[CHOICE_RECORDED],
+            description="benchmark",
+            secret=new_secret(),
+            now=datetime.now(UTC),
+            respond=lambda webhook, secret: StoredAnswer(201, b""),
+        )
+
+
+def _paced(kind: str, url: str, receiver: str, settings: Settings, wides: Sequence[bytes]) -> list[Figure]:
+    clicks = clicking(post_paced(url, stop_paths(settings, wides), PER_SECOND, CONNECTIONS))
+    heard = {one.fingerprint: one.at for one in _wait_for(receiver, wides, before=0)}
+    # The first second belongs to the start of the process.
+    measured = list(zip(wides, clicks, strict=True))[PER_SECOND:]
+    waits = statistics.quantiles([heard[wide.hex()] - click.due for wide, click in measured], n=100)
+    answers = statistics.quantiles([click.answered - click.due for _, click in measured], n=100)
+    detail = (
+        f"median {waits[49] * 1000:.0f} ms; {len(wides):,} clicks, one webhook each; "
+        f"the click's own answer: p99 {answers[98] * 1000:.0f} ms"
+    )
+    return [
+        Figure(f"click to webhook at {PER_SECOND}/s, p99 in seconds, {kind}", waits[98], detail, at_most=1.0)
+    ]
+
+
+def _burst(
+    kind: str, url: str, receiver: str, settings: Settings, wides: Sequence[bytes]
+) -> tuple[Figure, float]:
+    """How long a burst took, and how many webhooks a second left once nobody clicked any more."""
+    before = _number(receiver)
+    begun = time.monotonic()
+    clicked = clicking(post_all(url, stop_paths(settings, wides), CONNECTIONS))
+    quiet = time.monotonic()
+    heard = _wait_for(receiver, wides, before)
+    last = max(one.at for one in heard)
+    rest = sum(one.at > quiet for one in heard)
+    detail = f"none lost, none doubled; clicked in {clicked:.1f} s, {len(heard) - rest:,} had arrived by then"
+    return Figure(f"seconds until a burst of {len(wides):,} has arrived, {kind}", last - begun, detail), (
+        rest / (last - quiet)
+    )
+
+
+def _wait_for(receiver: str, wides: Sequence[bytes], before: int) -> list[Heard]:
+    """What was heard since the first `before`: one webhook for each of these. Raises RuntimeError."""
+    until = time.monotonic() + PATIENCE
+    while _number(receiver) < before + len(wides):
+        if time.monotonic() > until:
+            raise RuntimeError(f"{_number(receiver) - before} of {len(wides)} webhooks in {PATIENCE} s")
+        time.sleep(0.1)
+    time.sleep(0.5)  # whatever is doubled comes now
+    heard = msgspec.json.decode(_get(f"{receiver}/heard"), type=list[Heard])[before:]
+    ids = {one.id for one in heard}
+    if len(heard) != len(wides) or len(ids) != len(wides):
+        raise RuntimeError(f"{len(wides)} stops, but {len(heard)} webhooks of {len(ids)} ids")
+    if {one.fingerprint for one in heard} != {wide.hex() for wide in wides}:
+        raise RuntimeError("the webhooks are of other people")
+    return heard
+
+
+def _number(receiver: str) -> int:
+    return int(_get(f"{receiver}/number"))
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return bytes(answer.read())
+
+
+async def _bare(receiver: str) -> float:
+    """POSTs a second of the worker's client, as many at once, with a body like a webhook's."""
+    body = msgspec.json.encode(
+        {"type": CHOICE_RECORDED, "data": {"fingerprint": "f" * 32, "more": "x" * 500}}
+    )
+    headers = {"webhook-id": "0" * 32, "webhook-timestamp": "0", "webhook-signature": "v1," + "x" * 44}
+    left = iter(range(BARE))
+
+    async def post_on(client: HookClient) -> None:
+        for _ in left:
+            answer = await client.post(f"{receiver}/bare", body, headers)
+            if not answer.confirms:
+                raise RuntimeError(answer.reason)
+
+    async with HookClient(allow_private=True) as client:
+        begun = time.monotonic()
+        await asyncio.gather(*(post_on(client) for _ in range(PER_ENDPOINT)))
+        return BARE / (time.monotonic() - begun)
+
+
+def main() -> list[Figure]:
+    kinds = os.environ.get("BENCH_DATABASES", "postgres sqlite").split()
+    return [figure for kind in kinds for figure in bench(kind)]

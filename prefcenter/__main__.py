@@ -1,0 +1,5 @@
+"""`python -m prefcenter`."""
+
+from prefcenter.cli import main
+
+main()

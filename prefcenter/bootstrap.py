@@ -1,0 +1,130 @@
+"""The composition root: the only place where the parts meet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from prefcenter.catalog import Catalog, read
+from prefcenter.domain.addresses import Fingerprinter
+from prefcenter.links import Links
+from prefcenter.mail.render import Templates, shipped_templates
+from prefcenter.settings import Settings
+from prefcenter.storage.catalogs import Catalogs
+from prefcenter.storage.database import database_for
+from prefcenter.storage.delivery_queue import DeliveryQueue
+from prefcenter.storage.journal import Journal
+from prefcenter.storage.orm import orm
+from prefcenter.storage.reading import Reader
+from prefcenter.storage.vault import Vault
+from prefcenter.use_cases.services import Services
+from prefcenter.web.app import create_app
+from prefcenter.worker.http_client import HookClient
+from prefcenter.worker.loop import Worker, running
+
+
+class NotDurable(Exception):
+    """The database would lose what was acknowledged; the message says which setting to change."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, on_deliveries: Callable[[], None] | None = None, pool_size: int = 4
+) -> AsyncIterator[Services]:
+    """Everything the use cases need, on an open database. Raises NotDurable or StorageUnavailable."""
+    keys = [key.reveal().encode() for key in settings.secret_keys]
+    vault = Vault(keys)
+    database = database_for(settings.database_url, pool_size)
+    await database.open()
+    try:
+        problems = await database.durability_problems()
+        if problems:
+            raise NotDurable("; ".join(problems))
+        async with orm(settings.database_url):
+            catalogs = Catalogs(database, vault)
+            await catalogs.refresh()
+            journal = Journal(database, catalogs, vault, on_deliveries)
+            yield Services(
+                settings=settings,
+                database=database,
+                catalogs=catalogs,
+                journal=journal,
+                reader=Reader(database, vault),
+                vault=vault,
+                links=Links(keys),
+                fingerprinter=Fingerprinter(settings.pepper.reveal().encode()),
+            )
+            await journal.close()
+    finally:
+        await database.close()
+
+
+async def apply_if_empty(services: Services, now: datetime) -> bool:
+    """`serve` applies the file to an empty database; later differences wait for `apply`."""
+    if services.catalogs.current is not None:
+        return False
+    await services.catalogs.apply(wanted_catalog(services.settings), now)
+    return True
+
+
+def wanted_catalog(settings: Settings) -> Catalog:
+    """What PREFCENTER_CONFIG asks for. Raises CatalogError."""
+    return read(settings.config)
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings, services: Services) -> AsyncIterator[Worker]:
+    """A worker that is not yet running."""
+    queue = DeliveryQueue(services.database, services.vault)
+    async with HookClient(allow_private=settings.allow_private_webhooks) as client:
+        yield Worker(services.database, queue, client, utc_now)
+
+
+def web_app(
+    settings: Settings,
+    *,
+    worker: bool,
+    more_routes: list[BaseRoute] | None = None,
+    beside: Callable[[Services], AbstractAsyncContextManager[None]] | None = None,
+) -> Starlette:
+    """The web application, with the worker inside if asked for; `beside` is run along with it."""
+    wakers: list[Callable[[], None]] = []
+
+    def wake() -> None:
+        for one in wakers:
+            one()
+
+    @asynccontextmanager
+    async def services() -> AsyncIterator[Services]:
+        async with open_services(settings, on_deliveries=wake) as opened:
+            await apply_if_empty(opened, utc_now())
+            yield opened
+
+    @asynccontextmanager
+    async def along(opened: Services) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if worker:
+                inside = await stack.enter_async_context(open_worker(settings, opened))
+                wakers.append(inside.wake)
+                await stack.enter_async_context(running(inside))
+            if beside is not None:
+                await stack.enter_async_context(beside(opened))
+            yield
+
+    folders = [settings.templates] if settings.templates else []
+    return create_app(
+        services=services,
+        templates=Templates([*folders, shipped_templates()]),
+        now=utc_now,
+        https=settings.base_url.startswith("https:"),
+        beside=along,
+        more_routes=more_routes,
+    )

@@ -1,0 +1,132 @@
+"""`check` and `verify`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import httpx2
+from rich.console import Console
+from rich.progress import Progress
+
+from prefcenter.bootstrap import NotDurable, open_services, utc_now, wanted_catalog
+from prefcenter.links import StopLink
+from prefcenter.mail.errors import SendError
+from prefcenter.mail.smtp import SmtpSender
+from prefcenter.settings import Settings
+from prefcenter.storage import orm
+from prefcenter.storage.database import check_writable
+from prefcenter.storage.verify import verify as verify_ledger
+from prefcenter.use_cases.services import Services
+
+_TIMEOUT_SECONDS = 10.0
+
+#: A purpose that no catalog can hold, so the test's one-click stops nothing for anybody.
+PROBE_PURPOSE = "check--one-click"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`level`: ok, warning or problem."""
+
+    level: str
+    what: str
+    detail: str
+
+
+async def check(settings: Settings) -> int:
+    """Print what works and what does not; the exit code is 1 where something must be mended."""
+    findings = [_base_url(settings), _webhooks(settings)]
+    if not await orm.is_current(settings.database_url):
+        findings.append(Finding("problem", "database", "not of this version; run `prefcenter migrate`"))
+    else:
+        try:
+            async with open_services(settings) as services:
+                findings += [await _database(services), _catalog(services), await _one_click(services)]
+        except NotDurable as error:
+            findings.append(Finding("problem", "database", str(error)))
+    findings.append(await _smtp(settings))
+    console = Console()
+    colours = {"ok": "green", "warning": "yellow", "problem": "red"}
+    for finding in findings:
+        console.print(f"[{colours[finding.level]}]{finding.level:<8}[/] {finding.what:<10} {finding.detail}")
+    return 1 if any(finding.level == "problem" for finding in findings) else 0
+
+
+def _base_url(settings: Settings) -> Finding:
+    if settings.base_url.startswith("https:"):
+        return Finding("ok", "links", f"begin with {settings.base_url}")
+    return Finding("warning", "links", "PREFCENTER_BASE_URL is not https: mail programs offer no one-click")
+
+
+def _webhooks(settings: Settings) -> Finding:
+    if settings.allow_private_webhooks:
+        detail = "PREFCENTER_ALLOW_PRIVATE_WEBHOOKS=1: endpoints may point inside; not for production"
+        return Finding("warning", "webhooks", detail)
+    return Finding("ok", "webhooks", "go to public addresses only")
+
+
+async def _database(services: Services) -> Finding:
+    await check_writable(services.database)
+    head = await services.reader.head()
+    return Finding("ok", "database", f"{services.database.dialect}, durable, writable; {head} entries")
+
+
+def _catalog(services: Services) -> Finding:
+    current = services.catalogs.current
+    if current is None:
+        return Finding("problem", "catalog", "nothing is in force; run `prefcenter apply`")
+    changes = services.catalogs.plan(wanted_catalog(services.settings))
+    if changes:
+        return Finding(
+            "warning", "catalog", f"prefcenter.toml differs in {len(changes)} points; see `prefcenter apply`"
+        )
+    return Finding("ok", "catalog", f"{len(current.purposes)} purposes in force")
+
+
+async def _smtp(settings: Settings) -> Finding:
+    if settings.smtp_url is None:
+        return Finding("warning", "mail", "PREFCENTER_SMTP_URL is not set: no mail can be sent")
+    try:
+        return Finding("ok", "mail", await SmtpSender.from_url(settings.smtp_url.reveal()).probe())
+    except SendError as error:
+        return Finding("problem", "mail", f"PREFCENTER_SMTP_URL: {error}")
+
+
+async def _one_click(services: Services) -> Finding:
+    """A real one-click at the public URL, with a link that stops nothing for anybody."""
+    wide = services.fingerprinter.of_form("email", "check@invalid")
+    token = services.links.stop(StopLink(wide, PROBE_PURPOSE))
+    url = f"{services.settings.base_url}/u/{token}"
+    before = await services.reader.head()
+    try:
+        async with httpx2.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
+            response = await client.post(url, data={"List-Unsubscribe": "One-Click"})
+    except httpx2.HTTPError as error:
+        base_url = services.settings.base_url
+        detail = f"{base_url} does not answer ({type(error).__name__}); is `prefcenter serve` up?"
+        return Finding("problem", "one-click", detail)
+    if response.status_code != 200:
+        return Finding("problem", "one-click", f"the public URL answered {response.status_code}, not 200")
+    if not await _recorded(services, before, wide):
+        detail = "answered 200, but nothing came into this database: does the URL lead to another instance?"
+        return Finding("problem", "one-click", detail)
+    return Finding("ok", "one-click", "posted at the public URL, recorded here")
+
+
+async def _recorded(services: Services, before: int, wide: bytes) -> bool:
+    stops = await services.reader.stops_at(wide)
+    now = utc_now()
+    return any(stop.seq > before or (now - stop.recorded_at).total_seconds() < 90 for stop in stops)
+
+
+async def verify(settings: Settings) -> int:
+    async with open_services(settings) as services:
+        head = await services.reader.head()
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            progress.add_task(f"reading {head} entries", total=None)
+            problems = await verify_ledger(services.database, services.catalogs, services.vault)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"{head} entries, {len(problems)} problems")
+    return 1 if problems else 0

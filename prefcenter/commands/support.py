@@ -1,0 +1,52 @@
+"""`stop` and `why`: what support answers with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from prefcenter.bootstrap import open_services, utc_now
+from prefcenter.commands.errors import CommandError
+from prefcenter.domain.addresses import InvalidAddress
+from prefcenter.settings import Settings
+from prefcenter.use_cases.explain import explain
+from prefcenter.use_cases.refusals import Refused
+from prefcenter.use_cases.stop_people import stop_address, stop_domain
+
+
+async def stop(settings: Settings, who: str, *, purpose: str, received: str, reason: str) -> None:
+    """Record the stop as the operator's, with the reason."""
+    now = utc_now()
+    stated = _moment(received) if received else None
+    if not reason.strip():
+        raise CommandError("--reason: say why, for the record")
+    async with open_services(settings) as services:
+        try:
+            if who.startswith("@"):
+                stopped = await stop_domain(
+                    services, who[1:], purpose=purpose, stated_at=stated, reason=reason, now=now
+                )
+            else:
+                await stop_address(services, who, purpose=purpose, stated_at=stated, reason=reason, now=now)
+                stopped = 1
+        except InvalidAddress as error:
+            raise CommandError(str(error)) from error
+        except Refused as error:
+            raise CommandError("\n".join(f"{e.field}: {e.message}" for e in error.errors)) from error
+    what = "all marketing" if purpose == "*" else f"'{purpose}'"
+    print(f"Stopped {what} for {stopped} address{'' if stopped == 1 else 'es'}.")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError("--received: write a time like 2026-11-23T09:30:00+01:00") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+async def why(settings: Settings, email: str, *, purpose: str) -> None:
+    async with open_services(settings) as services:
+        try:
+            print(await explain(services, email, purpose, now=utc_now()))
+        except InvalidAddress as error:
+            raise CommandError(str(error)) from error

@@ -1,0 +1,1 @@
+"""`prefcenter demo`: sample people, a newsletter, a mailbox and a marketing tool on throwaway data."""

@@ -1,0 +1,141 @@
+"""What a new catalog changes in the purposes of the applied one, and what of it may not simply be applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prefcenter.domain.purposes import Purpose
+
+
+class What(StrEnum):
+    """How much a change means to people who agreed to the purpose as it was."""
+
+    NEW = "new"
+    REVIVED = "revived"
+    RETIRED = "retired"
+    WORDING = "wording"
+    MINOR = "minor"
+    #: People agreed to less: a new version, on which each of them must be asked.
+    MATERIAL = "material"
+    #: Another processing altogether: needs a purpose of its own.
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    purpose: str
+    what: What
+    detail: str  # a sentence naming what was and what is wanted
+
+
+_REFUSED = frozenset({What.MATERIAL, What.FORBIDDEN})
+
+_IDENTITY = ("kind", "basis")
+_SCOPE = {"channels": "channel", "recipients": "third party", "data": "category of data"}
+_WORDS = ("title", "description", "why")
+_TERMS = ("double_opt_in", "require_proof", "similar_to_purchase", "category")
+
+
+def compare(applied: Mapping[str, Purpose] | None, wanted: Mapping[str, Purpose]) -> tuple[Change, ...]:
+    """Every change from `applied` (None: nothing yet) to `wanted`, in the latter's order, the retired last.
+
+    `applied` holds the retired purposes too, so that taking one out and in again hides nothing. Version
+    numbers are not compared: they are given when a catalog is applied.
+    """
+    before = applied or {}
+    changes: list[Change] = []
+    for key, purpose in wanted.items():
+        if not purpose.retired:
+            changes += _arrived_or_changed(before.get(key), purpose)
+    for key, old in before.items():
+        gone = key not in wanted or wanted[key].retired
+        if gone and not old.retired:
+            changes.append(
+                _change(old, What.RETIRED, f"{old.title!r} is retired: nothing is sent for it any more")
+            )
+    return tuple(changes)
+
+
+def refusals(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """The changes that may not be applied as they are."""
+    return tuple(change for change in changes if change.what in _REFUSED)
+
+
+def _arrived_or_changed(old: Purpose | None, new: Purpose) -> Iterator[Change]:
+    if old is None:
+        yield _change(new, What.NEW, f"{new.title!r} is new: nobody has been asked yet")
+        return
+    if old.retired:
+        yield _change(new, What.REVIVED, f"{new.title!r} was retired and is wanted again")
+    yield from _identity(old, new)
+    yield from _scope(old, new)
+    yield from _wording(old, new)
+    yield from _terms(old, new)
+
+
+def _identity(old: Purpose, new: Purpose) -> Iterator[Change]:
+    for name in _IDENTITY:
+        was, now = getattr(old, name), getattr(new, name)
+        if was != now:
+            detail = f"its {name} was {_said(was)} and would be {_said(now)}: make it a new purpose"
+            yield _change(new, What.FORBIDDEN, detail)
+
+
+def _scope(old: Purpose, new: Purpose) -> Iterator[Change]:
+    for name, noun in _SCOPE.items():
+        was, now = getattr(old, name), getattr(new, name)
+        both = f"(was {_listed(was)}, now {_listed(now)})"
+        for added in (item for item in now if item not in was):
+            detail = f"adds the {noun} {added} {both}: people must be asked about a new version first"
+            yield _change(new, What.MATERIAL, detail)
+        for removed in (item for item in was if item not in now):
+            yield _change(new, What.MINOR, f"no longer has the {noun} {removed} {both}")
+
+
+def _wording(old: Purpose, new: Purpose) -> Iterator[Change]:
+    for name in _WORDS:
+        yield from _differs(new, What.WORDING, name, getattr(old, name), getattr(new, name))
+    for language in sorted({*old.translations, *new.translations}):
+        was, now = old.translations.get(language), new.translations.get(language)
+        for name in ("title", "description"):
+            pair = (getattr(was, name, None), getattr(now, name, None))
+            yield from _differs(new, What.WORDING, f"{name} in {language}", *pair)
+
+
+def _terms(old: Purpose, new: Purpose) -> Iterator[Change]:
+    for name in _TERMS:
+        yield from _differs(new, What.MINOR, name, getattr(old, name), getattr(new, name))
+    was, now = old.soft_opt_in, new.soft_opt_in
+    if was is not None and now is not None:
+        yield from _differs(new, What.WORDING, "soft_opt_in wording", was.wording, now.wording)
+    days = (was.offered_since if was else None, now.offered_since if now else None)
+    yield from _differs(new, What.MINOR, "soft_opt_in offered_since", *days)
+
+
+def _differs(purpose: Purpose, what: What, name: str, was: object, now: object) -> Iterator[Change]:
+    if was != now:
+        yield _change(purpose, what, f"its {name} was {_said(was)} and is now {_said(now)}")
+
+
+def _change(purpose: Purpose, what: What, detail: str) -> Change:
+    return Change(purpose=purpose.key, what=what, detail=f"{purpose.key}: {detail}")
+
+
+def _said(value: object) -> str:
+    match value:
+        case None:
+            return "not set"
+        case bool():
+            return "on" if value else "off"
+        case StrEnum():
+            return value.value
+        case str():
+            return repr(value)
+        case _:
+            return str(value)
+
+
+def _listed(items: Sequence[str]) -> str:
+    return ", ".join(items) or "none"

@@ -1,0 +1,215 @@
+"""The words of a choice: what was done, by which way it reached us, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from prefcenter.domain.purposes import ANY, Basis, Purpose
+
+
+class Action(StrEnum):
+    """What an entry of the ledger says. The words follow W3C DPV's controls."""
+
+    GIVE = "give"
+    REAFFIRM = "reaffirm"
+    REFUSE = "refuse"
+    WITHDRAW = "withdraw"
+    OBJECT = "object"
+    REQUEST = "request"
+    DEFER = "defer"
+    INVALIDATE = "invalidate"
+    COMPLAIN = "complain"
+    BOUNCE = "bounce"
+    ERASE = "erase"
+    SIGNAL = "signal"
+    FACT = "fact"
+    ADDRESS_CHANGED = "address_changed"
+
+
+YES = frozenset({Action.GIVE, Action.REAFFIRM})
+STOPS = frozenset(
+    {
+        Action.REFUSE,
+        Action.WITHDRAW,
+        Action.OBJECT,
+        Action.COMPLAIN,
+        Action.BOUNCE,
+        Action.ERASE,
+        Action.SIGNAL,
+    }
+)
+
+
+class Source(StrEnum):
+    """By which way a choice reached us; its authority follows from it (DESIGN 4.2)."""
+
+    ONE_CLICK = "one_click"
+    PAGE = "page"
+    CONFIRMATION = "confirmation"
+    CHOICE_LINK = "choice_link"
+    FORM = "form"
+    EMAIL_REQUEST = "email_request"
+    AGENT = "agent"
+    OPERATOR = "operator"
+    IMPORT = "import"
+    PROVIDER = "provider"
+    SYSTEM = "system"
+
+
+class YesRule(StrEnum):
+    """When a yes by a source counts: the lower half of the first table of DESIGN 4.2."""
+
+    SHOWN = "shown"
+    ATTESTED = "attested"
+    IMPORTED = "imported"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Authority:
+    """What a source may do. `stops_always` False: a stop stated to be older than a yes leaves that yes."""
+
+    stops_always: bool
+    yes: YesRule
+
+
+_PERSON = Authority(stops_always=True, yes=YesRule.SHOWN)
+_PROXY = Authority(stops_always=True, yes=YesRule.NEVER)
+_MACHINE = Authority(stops_always=False, yes=YesRule.NEVER)
+
+AUTHORITY: dict[Source, Authority] = {
+    Source.ONE_CLICK: _PROXY,
+    Source.PAGE: _PERSON,
+    Source.CONFIRMATION: _PERSON,
+    Source.CHOICE_LINK: _PERSON,
+    Source.FORM: Authority(stops_always=True, yes=YesRule.ATTESTED),
+    Source.EMAIL_REQUEST: _PROXY,
+    Source.AGENT: _PROXY,
+    Source.OPERATOR: _PROXY,
+    Source.IMPORT: Authority(stops_always=False, yes=YesRule.IMPORTED),
+    Source.PROVIDER: _MACHINE,
+    Source.SYSTEM: _MACHINE,
+}
+
+
+class Proof(StrEnum):
+    """How well a yes is proved, strongest first."""
+
+    CONFIRMED = "confirmed"
+    SIGNED_IN = "signed_in"
+    ATTESTED = "attested"
+    LINK = "link"
+    IMPORTED = "imported"
+    NONE = "none"
+
+
+class Cause(StrEnum):
+    """Why a stop stands; also its reason in a decision."""
+
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+    OBJECTED = "objected"
+    ALL_MARKETING = "all_marketing_stopped"
+    COMPLAINED = "complained"
+    BOUNCED = "bounced"
+    ERASED = "erased"
+    SIGNAL = "signal"
+
+
+class Effect(StrEnum):
+    APPLIED = "applied"
+    NONE = "none"
+    PENDING = "pending"
+
+
+class Status(StrEnum):
+    """W3C DPV 2.3 status words for a (subject, purpose, channel)."""
+
+    UNKNOWN = "ConsentUnknown"
+    REQUESTED = "ConsentRequested"
+    DEFERRED = "ConsentRequestDeferred"
+    GIVEN = "ConsentGiven"
+    RENEWED = "RenewedConsentGiven"
+    REFUSED = "ConsentRefused"
+    WITHDRAWN = "ConsentWithdrawn"
+    EXPIRED = "ConsentExpired"
+    INVALIDATED = "ConsentInvalidated"
+    OBJECTED = "LegitimateInterestObjected"
+    NOT_OBJECTED = "LegitimateInterestNotObjected"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """One choice as it arrives. `stated_at` is the sender's own time (None: they gave none);
+    `shown_seq` is the ledger's head when the page that was answered was shown."""
+
+    action: Action
+    source: Source
+    purpose: str
+    channel: str
+    stated_at: datetime | None = None
+    shown_seq: int | None = None
+    proof: Proof = Proof.NONE
+    until: datetime | None = None
+    target: str | None = None
+    wording: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the ledger, as the fold reads it. `seq` is its place in the order of commits."""
+
+    seq: int
+    entry: str
+    subject: str | None
+    wide: bytes
+    channel: str
+    purpose: str
+    action: Action
+    source: Source
+    cause: Cause | None
+    effect: Effect
+    reason: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+    version: int | None = None
+    proof: Proof | None = None
+    target: str | None = None
+    until: datetime | None = None
+
+
+def cause_of(action: Action, key: str, purpose: Purpose | None) -> Cause:
+    """The cause that a stopping action on the purpose `key` leaves; `purpose` None: in no catalog.
+
+    One click on mail sent under legitimate interest is an objection (GDPR Art. 21(2)).
+    """
+    fixed = _FIXED_CAUSE.get(action)
+    if fixed is not None:
+        return fixed
+    if key == ANY:
+        return Cause.ALL_MARKETING
+    if action is Action.OBJECT or (purpose is not None and purpose.basis == Basis.LEGITIMATE_INTEREST):
+        return Cause.OBJECTED
+    return Cause.REFUSED if action is Action.REFUSE else Cause.WITHDRAWN
+
+
+_FIXED_CAUSE = {
+    Action.COMPLAIN: Cause.COMPLAINED,
+    Action.BOUNCE: Cause.BOUNCED,
+    Action.ERASE: Cause.ERASED,
+    Action.SIGNAL: Cause.SIGNAL,
+}
+
+
+def scope_of(cause: Cause, purpose: str, channel: str) -> tuple[str, str]:
+    """The (purpose, channel) that a stop of this cause covers: the table "What a stop blocks"."""
+    if cause in _COVERS_ALL_PURPOSES:
+        return ANY, channel if cause in (Cause.BOUNCED, Cause.ALL_MARKETING) else ANY
+    return purpose, ANY if cause is Cause.OBJECTED else channel
+
+
+_COVERS_ALL_PURPOSES = frozenset(
+    {Cause.ALL_MARKETING, Cause.COMPLAINED, Cause.BOUNCED, Cause.ERASED, Cause.SIGNAL}
+)

@@ -1,0 +1,43 @@
+"""Facts on a person that decide which rules apply to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+RELATIONSHIPS = ("customer", "client_user", "inquiry", "negotiation", "member", "donor")
+AGE_BANDS = ("under_13", "13_15", "16_17", "adult", "unknown")
+SUBSCRIBERS = ("individual", "corporate")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptOutOffered:
+    """When, and in which words, this person could say no as the address was collected."""
+
+    at: datetime
+    wording: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relationship:
+    """`opt_out_offered` False: it was not offered; None: nothing is known of it."""
+
+    kind: str
+    since: datetime
+    last_at: datetime | None = None
+    ended_at: datetime | None = None
+    ongoing: bool = False
+    opt_out_offered: OptOutOffered | bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    country: str | None = None
+    language: str | None = None
+    age_band: str | None = None
+    subscriber: str | None = None
+    relationship: Relationship | None = None
+    last_contact_at: datetime | None = None
+
+
+NO_FACTS = Facts()

@@ -1,0 +1,194 @@
+"""Signed links: one power, one salt, one lifetime (DESIGN 6). No link carries an address.
+
+Every power is a different kind of token: the salt is part of the key, so one never works as another.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from binascii import b2a_base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+
+from itsdangerous.signer import Signer
+
+from prefcenter.domain.addresses import FINGERPRINT_BYTES
+
+UNDO_LIFE = timedelta(minutes=30)
+MANAGE_LIFE = timedelta(days=60)
+
+MAX_TOKEN = 400
+MAX_CAMPAIGN = 32
+_SEPARATOR = "."
+_SECONDS_BYTES = 5
+
+
+class Power(StrEnum):
+    """The salts. `prove`, `confirm` and `choice` are reserved for what is still to come."""
+
+    STOP = "stop"
+    UNDO = "undo"
+    MANAGE = "manage"
+    PROVE = "prove"
+    CONFIRM = "confirm"
+    CHOICE = "choice"
+
+
+class BadLink(Exception):
+    """Forged, truncated, re-spelled, of another instance or of another power. Says no more, on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopLink:
+    """Stops this purpose or all marketing. Never expires, over every key rotation."""
+
+    wide: bytes
+    purpose: str
+    campaign: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoLink:
+    """Takes back the stop just made."""
+
+    entry: str
+    issued_at: datetime
+
+    def expired(self, now: datetime) -> bool:
+        return now - self.issued_at > UNDO_LIFE
+
+
+@dataclass(frozen=True, slots=True)
+class ManageLink:
+    """Opens the preferences page. Void if issued before the contact point's epoch."""
+
+    narrow: bytes
+    wide: bytes
+    issued_at: datetime
+
+    def expired(self, now: datetime) -> bool:
+        return now - self.issued_at > MANAGE_LIFE
+
+
+class _FastSigner(Signer):
+    """itsdangerous' Signer with the salt already in the key, and fewer conversions of its arguments."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key, sep=_SEPARATOR, key_derivation="none", digest_method=sha256)
+        self._key = key
+
+    def get_signature(self, value: str | bytes) -> bytes:
+        raw = value.encode() if isinstance(value, str) else value
+        return b2a_base64(hmac.digest(self._key, raw, "sha256"), newline=False).translate(_URL_SAFE, b"=")
+
+
+class Links:
+    """Mints and reads tokens. `secret_keys` are oldest first; the last one signs.
+
+    Only stop tokens are read under the older keys: a rotation ends every other power.
+    """
+
+    def __init__(self, secret_keys: Sequence[bytes]) -> None:
+        self._stop = [_signer(key, Power.STOP) for key in reversed(secret_keys)]
+        self._undo = [_signer(secret_keys[-1], Power.UNDO)]
+        self._manage = [_signer(secret_keys[-1], Power.MANAGE)]
+
+    def stop(self, link: StopLink) -> str:
+        return self.stop_minter(link.purpose, link.campaign)(link.wide)
+
+    def stop_minter(self, purpose: str, campaign: str = "") -> Callable[[bytes], str]:
+        """A function from wide fingerprints to stop tokens, for a list of recipients."""
+        tail = f"{purpose}\0{campaign}".encode()
+        signature = self._stop[0].get_signature
+        encode, table = b2a_base64, _URL_SAFE
+
+        def mint(wide: bytes) -> str:
+            # `_mint`, spelled out: this runs once for every recipient of every mailing.
+            value = encode(wide + tail, newline=False).translate(table, b"=")
+            return (value + b"." + signature(value)).decode()
+
+        return mint
+
+    def read_stop(self, token: str) -> StopLink:
+        """Raises BadLink."""
+        payload = _read(token, self._stop)
+        purpose, _, campaign = payload[FINGERPRINT_BYTES:].decode().partition("\0")
+        return StopLink(payload[:FINGERPRINT_BYTES], purpose, campaign)
+
+    def undo(self, link: UndoLink) -> str:
+        return _mint(self._undo[0], bytes.fromhex(link.entry) + _seconds(link.issued_at))
+
+    def read_undo(self, token: str) -> UndoLink:
+        """Raises BadLink. Does not look at the age: ask `expired`."""
+        payload = _read(token, self._undo)
+        return UndoLink(payload[:-_SECONDS_BYTES].hex(), _moment(payload[-_SECONDS_BYTES:]))
+
+    def manage(self, link: ManageLink) -> str:
+        return self.manage_minter(link.issued_at)(link.narrow, link.wide)
+
+    def manage_minter(self, issued_at: datetime) -> Callable[[bytes, bytes], str]:
+        """A function from (narrow, wide) fingerprints to manage tokens."""
+        tail = _seconds(issued_at)
+        signer = self._manage[0]
+
+        def mint(narrow: bytes, wide: bytes) -> str:
+            return _mint(signer, narrow + wide + tail)
+
+        return mint
+
+    def read_manage(self, token: str) -> ManageLink:
+        """Raises BadLink. Does not look at age or epoch."""
+        payload = _read(token, self._manage)
+        narrow, rest = payload[:FINGERPRINT_BYTES], payload[FINGERPRINT_BYTES:]
+        return ManageLink(narrow, rest[:FINGERPRINT_BYTES], _moment(rest[FINGERPRINT_BYTES:]))
+
+
+def _signer(secret_key: bytes, power: Power) -> Signer:
+    # The salt goes into the key here, once, rather than at every signature.
+    key = hmac.digest(secret_key, b"prefcenter link " + power.encode(), sha256)
+    return _FastSigner(key)
+
+
+def _mint(signer: Signer, payload: bytes) -> str:
+    value = _encode(payload)
+    return (value + b"." + signer.get_signature(value)).decode()
+
+
+def _read(token: str, signers: Sequence[Signer]) -> bytes:
+    """The payload of a token that is, to the letter, the one that would be minted for it.
+
+    Base64 has other spellings of the same bytes (last character, padding): those are refused.
+    """
+    if len(token) > MAX_TOKEN or not token.isascii():
+        raise BadLink
+    value, _, _ = token.rpartition(_SEPARATOR)
+    raw = value.encode()
+    try:
+        payload = base64.urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
+    except ValueError as error:
+        raise BadLink from error
+    given = token.encode()
+    for signer in signers:
+        if hmac.compare_digest(_mint(signer, payload).encode(), given):
+            return payload
+    raise BadLink
+
+
+def _encode(payload: bytes) -> bytes:
+    """URL-safe base64 without padding."""
+    return b2a_base64(payload, newline=False).translate(_URL_SAFE, b"=")
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def _seconds(moment: datetime) -> bytes:
+    return int(moment.timestamp()).to_bytes(_SECONDS_BYTES, "big")
+
+
+def _moment(seconds: bytes) -> datetime:
+    return datetime.fromtimestamp(int.from_bytes(seconds, "big"), UTC)

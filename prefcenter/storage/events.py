@@ -1,0 +1,108 @@
+"""Which deliveries an entry gives birth to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from prefcenter.domain.choices import STOPS, Action, Cause, Effect, Entry
+from prefcenter.domain.decide import decide
+from prefcenter.domain.purposes import ANY, Purpose
+from prefcenter.domain.regimes import OPT_IN
+from prefcenter.domain.status import status_of
+from prefcenter.storage import rows
+from prefcenter.storage.database import Row
+from prefcenter.storage.outbox import (
+    CHOICE_RECORDED,
+    STANDING_CHANGED,
+    Who,
+    choice_data,
+    delivery_row,
+    event_body,
+    is_suppressing,
+)
+
+if TYPE_CHECKING:
+    from prefcenter.storage.batch import Batch
+
+_NO_CHOICE = frozenset({Action.FACT, Action.ADDRESS_CHANGED})
+
+#: Causes that reach beyond the purpose they were said on.
+_WIDE_CAUSES = frozenset(
+    {Cause.ALL_MARKETING, Cause.COMPLAINED, Cause.BOUNCED, Cause.ERASED, Cause.SIGNAL, Cause.OBJECTED}
+)
+
+
+def born_of(entry: Entry, batch: Batch, externals: Mapping[str, Sequence[str]]) -> Iterator[Row]:
+    """The rows of `statements.ADD_DELIVERY` for one new entry."""
+    if entry.action in _NO_CHOICE:
+        return
+    subjects = [entry.subject] if entry.subject else batch.people.subjects_at(entry.wide)
+    people = [_who(subject, entry, batch, externals) for subject in subjects] or [Who(None, None, ())]
+    suppressing = is_suppressing(entry)
+    for event, data in _events(entry, people, batch):
+        body = None
+        for endpoint in batch.endpoints:
+            if event in endpoint.events:
+                body = body or event_body(event, entry.recorded_at, data)
+                yield delivery_row(
+                    batch.vault,
+                    endpoint.id,
+                    entry.seq,
+                    event,
+                    body,
+                    suppressing=suppressing,
+                    now=entry.recorded_at,
+                )
+
+
+def _events(entry: Entry, people: Sequence[Who], batch: Batch) -> Iterator[tuple[str, Any]]:
+    wanted = frozenset().union(*(endpoint.events for endpoint in batch.endpoints))
+    for who in people:
+        if CHOICE_RECORDED in wanted:
+            yield CHOICE_RECORDED, choice_data(entry, who)
+        if STANDING_CHANGED in wanted and entry.effect is not Effect.NONE and who.id is not None:
+            for purpose, channel in _touched(entry, batch):
+                yield STANDING_CHANGED, _standing_data(entry, who, purpose, channel, batch)
+
+
+def _touched(entry: Entry, batch: Batch) -> Iterator[tuple[Purpose, str]]:
+    reaches_far = entry.purpose == ANY or entry.cause in _WIDE_CAUSES or entry.action in STOPS
+    for purpose in batch.purposes.all():
+        if purpose.retired or entry.purpose not in (ANY, purpose.key):
+            continue
+        for channel in purpose.channels:
+            if channel == entry.channel or entry.channel == ANY or reaches_far:
+                yield purpose, channel
+
+
+def _standing_data(entry: Entry, who: Who, purpose: Purpose, channel: str, batch: Batch) -> dict[str, Any]:
+    """The newest state; `version` grows, so a receiver can drop what comes late."""
+    assert who.id is not None
+    decision = decide(
+        purpose,
+        channel=channel,
+        regime=OPT_IN,
+        standing=batch.state.standings.get(who.id, {}).get((purpose.key, channel)),
+        stops=batch.state.stops_of(batch.people.wides_of(who.id)),
+        facts=rows.facts_of(batch.facts.get(who.id, {})),
+        now=entry.recorded_at,
+    )
+    return {
+        "subject": who,
+        "purpose": purpose.key,
+        "channel": channel,
+        "status": status_of(decision),
+        "allowed": decision.allowed,
+        "reason": decision.reason,
+        "version": entry.seq,
+    }
+
+
+def _who(subject: str, entry: Entry, batch: Batch, externals: Mapping[str, Sequence[str]]) -> Who:
+    contacts = batch.people.by_subject.get(subject, ())
+    email = next((contact for contact in contacts if contact.channel == "email"), None)
+    address = None
+    if email is not None:
+        address = email.address if email.sealed is None else batch.vault.unseal(email.sealed).decode()
+    return Who(subject, address, externals.get(subject, ()))

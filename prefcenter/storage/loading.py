@@ -1,0 +1,146 @@
+"""Reads what the units of a batch touch, a set at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from prefcenter.domain.choices import STOPS, YES, Action, Source
+from prefcenter.domain.judge import SAME_CLICK
+from prefcenter.domain.standing import yields_to_newer_yes
+from prefcenter.storage import rows, statements
+from prefcenter.storage.batch import Batch
+from prefcenter.storage.database import Tx
+from prefcenter.storage.outbox import Endpoint
+from prefcenter.storage.people import Contact
+from prefcenter.storage.units import (
+    ChoiceItem,
+    Claim,
+    FactsItem,
+    Ref,
+    StoredAnswer,
+    Unit,
+)
+
+
+async def load(batch: Batch, tx: Tx, units: Sequence[Unit]) -> None:
+    listeners = True
+    for seq, chain, heard in await tx.fetch(statements.HEAD_AND_LISTENERS):
+        batch.seq, batch.chain, listeners = seq, bytes(chain), bool(heard)
+    if listeners:
+        for id_, events in await tx.fetch(statements.ENDPOINTS):
+            batch.endpoints.append(Endpoint(id_, frozenset(events.split())))
+    await _load_claims(batch, tx, [unit.claim for unit in units if unit.claim is not None])
+    refs = [item.ref for unit in units for item in unit.items]
+    undone = {item.undoes for unit in units for item in unit.choices if item.undoes is not None}
+    for row in await tx.among(statements.ENTRIES_BY_ID, "text", undone):
+        entry = rows.entry_from(row)
+        batch.past[entry.entry] = entry
+    wides = {ref.wide for ref in refs if ref.wide is not None}
+    wides |= {entry.wide for entry in batch.past.values()}
+    people_wanted = _wides_whose_people_matter(batch, units)
+    if people_wanted or batch.past or any(ref.subject or ref.external_id for ref in refs):
+        await _load_people(batch, tx, people_wanted | {e.wide for e in batch.past.values()}, refs)
+        wides |= set(batch.people.by_wide)
+    await _load_stops(batch, tx, wides)
+    if repeated := _recently_stopped(batch, units):
+        await _load_people(batch, tx, repeated, ())
+    if touched := {entry.wide for entry in batch.past.values()} | _imported(batch, units):
+        await _load_history(batch, tx, touched)
+
+
+async def _load_claims(batch: Batch, tx: Tx, claims: Sequence[Claim]) -> None:
+    for api_key, key, fingerprint, status, response in await tx.among(
+        statements.CLAIMS, "text", {claim.key for claim in claims}
+    ):
+        answer = StoredAnswer(status, batch.vault.unseal(response))
+        batch.claims[api_key, key] = (bytes(fingerprint), answer)
+
+
+def _wides_whose_people_matter(batch: Batch, units: Sequence[Unit]) -> set[bytes]:
+    """A stop by a signed link needs nobody's name, unless a tool is to be told of it."""
+    return {
+        item.ref.wide
+        for unit in units
+        for item in unit.items
+        if item.ref.wide is not None and (batch.endpoints or not _needs_no_name(item))
+    }
+
+
+def _recently_stopped(batch: Batch, units: Sequence[Unit]) -> set[bytes]:
+    """Addresses with a stop of the last minute: only there may a yes in between matter."""
+    found = set()
+    for unit in units:
+        for item in unit.choices:
+            wide = item.ref.wide
+            if wide is None or wide in batch.people.by_wide:
+                continue
+            stops = batch.state.stops.get(wide, {}).values()
+            if any(unit.now - stop.recorded_at < SAME_CLICK for stop in stops):
+                found.add(wide)
+    return found
+
+
+def _imported(batch: Batch, units: Sequence[Unit]) -> set[bytes]:
+    """Addresses for which a yes is imported: it counts only where nothing was ever said."""
+    found: set[bytes] = set()
+    for unit in units:
+        for item in unit.choices:
+            if item.choice.source is Source.IMPORT and item.choice.action in YES:
+                found |= {item.ref.wide} if item.ref.wide is not None else set(batch.people.by_wide)
+    return found
+
+
+async def _load_people(batch: Batch, tx: Tx, wides: set[bytes], refs: Iterable[Ref]) -> None:
+    refs = list(refs)
+    externals = {ref.external_id for ref in refs if ref.external_id is not None}
+    for value, subject in await tx.among(statements.EXTERNAL_IDS, "text", externals):
+        batch.people.external[value] = subject
+    named = {ref.subject for ref in refs if ref.subject is not None} | set(batch.people.external.values())
+    asked = set(batch.people.by_wide)
+    while wides or named:
+        for row in await tx.among(statements.CONTACTS_BY_WIDE, "bytea", wides):
+            named.add(row[0])
+        asked |= wides
+        named -= set(batch.people.by_subject)
+        for subject, channel, narrow, wide, sealed in await tx.among(
+            statements.CONTACTS_BY_SUBJECT, "text", named
+        ):
+            batch.people.learn(Contact(subject, channel, bytes(narrow), bytes(wide), bytes(sealed)))
+        named = set()
+        # Whoever shares another address of these people is touched by what is said there.
+        wides = set(batch.people.by_wide) - asked
+    subjects = set(batch.people.by_subject)
+    for subject in subjects:
+        batch.state.live_at(subject, batch.people.wides_of(subject))
+    for row in await tx.among(statements.STANDINGS, "text", subjects):
+        standing = rows.standing_from(row)
+        batch.state.standings.setdefault(standing.subject, {})[standing.key] = standing
+    for subject, body in await tx.among(statements.FACTS, "text", subjects):
+        batch.facts[subject] = rows.facts_dict(body)
+
+
+async def _load_stops(batch: Batch, tx: Tx, wides: set[bytes]) -> None:
+    for row in await tx.among(statements.STOPS, "bytea", wides):
+        stop = rows.stop_from(row)
+        batch.state.stops.setdefault(stop.wide, {})[stop.key] = stop
+
+
+async def _load_history(batch: Batch, tx: Tx, wanted: set[bytes]) -> None:
+    """Every entry of some addresses, and of those whose stops they took over."""
+    while wanted:
+        for row in await tx.among(statements.ENTRIES_BY_WIDE, "bytea", wanted):
+            entry = rows.entry_from(row)
+            batch.history.setdefault(entry.wide, []).append(entry)
+        for wide in wanted:
+            batch.history.setdefault(wide, [])
+        moved = [e for found in batch.history.values() for e in found if e.action is Action.ADDRESS_CHANGED]
+        wanted = {bytes.fromhex(e.target) for e in moved if e.target} - set(batch.history)
+
+
+def _needs_no_name(item: FactsItem | ChoiceItem) -> bool:
+    return (
+        isinstance(item, ChoiceItem)
+        and item.ref.narrow is None
+        and item.choice.action in STOPS
+        and not yields_to_newer_yes(item.choice.action, item.choice.source)
+    )

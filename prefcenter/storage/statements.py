@@ -1,0 +1,181 @@
+"""The journal's statements, named, set-based, for both databases."""
+
+from __future__ import annotations
+
+from prefcenter.storage.database import insert
+
+# The end of the ledger: the next seq follows it, the next chain value builds on it.
+HEAD = "SELECT seq, chain FROM ledger ORDER BY seq DESC LIMIT 1"
+
+# The same, and whether any endpoint hears of choices: what every transaction of the journal begins with.
+HEAD_AND_LISTENERS = (
+    "SELECT seq, chain, EXISTS (SELECT 1 FROM connection WHERE state = 'enabled') "
+    "FROM ledger ORDER BY seq DESC LIMIT 1"
+)
+
+# Endpoints that hear of choices. A handful of rows, read in the choice's own transaction.
+ENDPOINTS = "SELECT id, events FROM connection WHERE state = 'enabled'"
+
+# Stops of the addresses in a batch.
+STOPS = 'SELECT wide, channel, purpose, cause, seq, entry, "at", recorded_at FROM stop WHERE wide {keys}'
+
+# What people have said yes to, or were asked.
+STANDINGS = (
+    'SELECT subject_id, purpose, channel, status, seq, entry, "at", proof, version, until '
+    "FROM standing WHERE subject_id {keys}"
+)
+
+# Contact points by any spelling of an address.
+CONTACTS_BY_WIDE = (
+    "SELECT subject_id, channel, narrow, wide, sealed FROM contact_point WHERE wide {keys} ORDER BY id"
+)
+
+# Every contact point of some people.
+CONTACTS_BY_SUBJECT = (
+    "SELECT subject_id, channel, narrow, wide, sealed FROM contact_point WHERE subject_id {keys} ORDER BY id"
+)
+
+EXTERNAL_IDS = "SELECT value, subject_id FROM external_id WHERE value {keys}"
+
+EXTERNAL_IDS_OF = "SELECT subject_id, value FROM external_id WHERE subject_id {keys} ORDER BY value"
+
+FACTS = "SELECT subject_id, body FROM fact WHERE subject_id {keys}"
+
+LEDGER_COLUMNS = (
+    "seq, entry, subject_id, wide, channel, purpose, action, source, cause, effect, reason, "
+    "occurred_at, recorded_at, version, proof, target, until"
+)
+
+ENTRIES_BY_ID = f"SELECT {LEDGER_COLUMNS} FROM ledger WHERE entry {{keys}}"
+
+ENTRIES_BY_WIDE = f"SELECT {LEDGER_COLUMNS} FROM ledger WHERE wide {{keys}}"
+
+# An answer once given under an idempotency key.
+CLAIMS = "SELECT api_key, key, fingerprint, status, response FROM idempotency_key WHERE key {keys}"
+
+ADD_LEDGER = insert(
+    "ledger",
+    {
+        "seq": "bigint",
+        "entry": "text",
+        "subject_id": "text",
+        "wide": "bytea",
+        "channel": "text",
+        "purpose": "text",
+        "action": "text",
+        "source": "text",
+        "cause": "text",
+        "effect": "text",
+        "reason": "text",
+        "occurred_at": "bigint",
+        "recorded_at": "bigint",
+        "version": "int",
+        "proof": "text",
+        "target": "text",
+        "until": "bigint",
+        "digest": "bytea",
+        "chain": "bytea",
+    },
+)
+
+ADD_PAYLOAD = insert("payload", {"seq": "bigint", "salt": "bytea", "sealed": "bytea"})
+
+PUT_STOP = insert(
+    "stop",
+    {
+        "wide": "bytea",
+        "channel": "text",
+        "purpose": "text",
+        "cause": "text",
+        "seq": "bigint",
+        "entry": "text",
+        "at": "bigint",
+        "recorded_at": "bigint",
+    },
+    "ON CONFLICT (wide, channel, purpose, cause) DO UPDATE SET seq = excluded.seq, entry = excluded.entry, "
+    '"at" = excluded."at", recorded_at = excluded.recorded_at',
+)
+
+# One at a time: a stop is dropped only by an undo or by proof that an address lives.
+DROP_STOP = "DELETE FROM stop WHERE wide = $1 AND channel = $2 AND purpose = $3 AND cause = $4"
+
+PUT_STANDING = insert(
+    "standing",
+    {
+        "subject_id": "text",
+        "purpose": "text",
+        "channel": "text",
+        "status": "text",
+        "seq": "bigint",
+        "entry": "text",
+        "at": "bigint",
+        "proof": "text",
+        "version": "int",
+        "until": "bigint",
+    },
+    "ON CONFLICT (subject_id, purpose, channel) DO UPDATE SET status = excluded.status, seq = excluded.seq, "
+    'entry = excluded.entry, "at" = excluded."at", proof = excluded.proof, version = excluded.version, '
+    "until = excluded.until",
+)
+
+DROP_STANDING = "DELETE FROM standing WHERE subject_id = $1 AND purpose = $2 AND channel = $3"
+
+ADD_SUBJECT = insert("subject", {"id": "text", "created_at": "bigint"})
+
+ADD_EXTERNAL_ID = insert("external_id", {"value": "text", "subject_id": "text"})
+
+# An address that takes another's place moves the epoch: links issued for the old one are void.
+PUT_CONTACT = insert(
+    "contact_point",
+    {
+        "subject_id": "text",
+        "channel": "text",
+        "sealed": "bytea",
+        "narrow": "bytea",
+        "wide": "bytea",
+        "epoch": "bigint",
+    },
+    "ON CONFLICT (subject_id, channel) DO UPDATE SET sealed = excluded.sealed, narrow = excluded.narrow, "
+    "wide = excluded.wide, epoch = excluded.epoch",
+)
+
+PUT_FACT = insert(
+    "fact",
+    {"subject_id": "text", "seq": "bigint", "body": "text"},
+    "ON CONFLICT (subject_id) DO UPDATE SET seq = excluded.seq, body = excluded.body",
+)
+
+PUT_WORDING = insert(
+    "wording",
+    {"digest": "text", "language": "text", "text": "text", "first_seen_at": "bigint"},
+    "ON CONFLICT (digest) DO NOTHING",
+)
+
+ADD_DELIVERY = insert(
+    "delivery",
+    {
+        "id": "text",
+        "connection_id": "text",
+        "seq": "bigint",
+        "event": "text",
+        "suppressing": "boolean",
+        "body": "bytea",
+        "state": "text",
+        "attempts": "int",
+        "created_at": "bigint",
+        "next_at": "bigint",
+        "token": "int",
+    },
+)
+
+ADD_CLAIM = insert(
+    "idempotency_key",
+    {
+        "api_key": "text",
+        "key": "text",
+        "fingerprint": "bytea",
+        "status": "int",
+        "response": "bytea",
+        "created_at": "bigint",
+    },
+)

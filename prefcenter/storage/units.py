@@ -1,0 +1,135 @@
+"""What the journal is handed and what it hands back: one unit is recorded whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from prefcenter.domain.addresses import Fingerprints
+from prefcenter.domain.choices import Choice, Effect
+from prefcenter.domain.facts import Facts
+from prefcenter.domain.standing import Standing, Stop
+from prefcenter.storage.database import Row, Statement
+
+
+class UnitRefused(Exception):
+    """This unit cannot be recorded as it is. `index`: which of its items; `field`: which part of it."""
+
+    def __init__(
+        self, message: str, *, index: int = 0, field: str = "subject", conflict: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.index = index
+        self.field = field
+        self.conflict = conflict
+
+
+class UnitSpoiled(Exception):
+    """A unit was refused after some of it had been taken up: its batch must be given up and begun again."""
+
+
+class KeyReused(Exception):
+    """The idempotency key came before with another body (RFC draft idempotency-key-header, section 2.7)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ref:
+    """Who is meant: a known subject, an external id, an address, or (from a signed link) its wide form only.
+
+    `create`: make a subject, or change their address, where nobody has it yet.
+    """
+
+    wide: bytes | None = None
+    narrow: bytes | None = None
+    address: str | None = None
+    channel: str = "email"
+    subject: str | None = None
+    external_id: str | None = None
+    create: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FactsItem:
+    """Facts on a person; `facts` holds only the fields that were said. `index`: its place in the request."""
+
+    ref: Ref
+    index: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChoiceItem:
+    """A choice, whose it is, and the evidence that is sealed with it.
+
+    `undoes`: the entry that an `invalidate` by the person strikes out. `index`: its place in the request.
+    """
+
+    ref: Ref
+    index: int = 0
+    choice: Choice
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    undoes: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """An Idempotency-Key: who used it, and the digest of what they sent."""
+
+    api_key: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """An HTTP-free answer that is kept beside its idempotency key."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What became of one choice, and what is known of its person after the unit."""
+
+    entry: str
+    seq: int
+    effect: Effect
+    reason: str | None
+    subject: str | None
+    stops: tuple[Stop, ...]
+    standings: tuple[Standing, ...]
+    facts: Facts
+    matched: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of a unit. `answer` is what its `respond` made, or what was stored the first time."""
+
+    results: tuple[Result, ...] = ()
+    subjects: tuple[str, ...] = ()
+    answer: StoredAnswer | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """Recorded in one transaction, at the time `now`, with rows of other tables that belong to it."""
+
+    now: datetime
+    facts: tuple[FactsItem, ...] = ()
+    choices: tuple[ChoiceItem, ...] = ()
+    companions: tuple[tuple[Statement, Row], ...] = ()
+    claim: Claim | None = None
+    respond: Callable[[Outcome], StoredAnswer] | None = None
+
+    @property
+    def items(self) -> tuple[FactsItem | ChoiceItem, ...]:
+        return (*self.facts, *self.choices)
+
+
+def ref_of(fingerprints: Fingerprints, address: str, *, create: bool = False) -> Ref:
+    return Ref(wide=fingerprints.wide, narrow=fingerprints.narrow, address=address, create=create)

@@ -1,0 +1,95 @@
+"""Record what a tool reports: facts on people, and their choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from prefcenter.domain.choices import STOPS, YES, Action, Source
+from prefcenter.domain.purposes import ANY
+from prefcenter.storage.units import (
+    ChoiceItem,
+    Claim,
+    FactsItem,
+    Outcome,
+    Result,
+    StoredAnswer,
+    Unit,
+    UnitRefused,
+)
+from prefcenter.use_cases.refusals import Conflict, ItemError, Refused
+from prefcenter.use_cases.services import Services
+from prefcenter.use_cases.standings import PurposeStanding, all_standings, standing_on
+
+#: Actions that say something of one purpose, never of all marketing.
+_ONE_PURPOSE = YES | {Action.REQUEST, Action.DEFER, Action.INVALIDATE}
+
+Respond = Callable[[Outcome], StoredAnswer]
+
+
+async def record(
+    services: Services,
+    *,
+    facts: Sequence[FactsItem] = (),
+    choices: Sequence[ChoiceItem] = (),
+    claim: Claim | None = None,
+    respond: Respond | None = None,
+    now: datetime,
+) -> Outcome:
+    """Record all of it in one transaction, or nothing.
+
+    Raises Refused (bad items), Conflict (an id and an address of two people), KeyReused, StorageUnavailable.
+    """
+    errors = [error for item in choices for error in _errors(services, item.index, item)]
+    if errors:
+        raise Refused(errors)
+    unit = Unit(now=now, facts=tuple(facts), choices=tuple(choices), claim=claim, respond=respond)
+    try:
+        return await services.journal.record(unit)
+    except UnitRefused as error:
+        if error.conflict:
+            raise Conflict(str(error)) from error
+        raise Refused([ItemError(error.index, error.field, str(error))]) from error
+
+
+def _errors(services: Services, index: int, item: ChoiceItem) -> list[ItemError]:
+    choice = item.choice
+    if choice.purpose == ANY:
+        if choice.action in _ONE_PURPOSE:
+            message = f"'{choice.action}' for every purpose is not possible; name one purpose"
+            return [ItemError(index, "purpose", message)]
+        return []
+    purpose = services.catalogs.find(choice.purpose)
+    if purpose is None or (purpose.retired and choice.action not in STOPS):
+        known = ", ".join(p.key for p in services.catalogs.all())
+        return [ItemError(index, "purpose", f"no such purpose in the catalog; it has: {known}")]
+    errors = []
+    if not purpose.is_a_choice:
+        why = f"'{purpose.key}' is sent on the basis '{purpose.basis}': nobody chooses it or opts out of it"
+        errors.append(ItemError(index, "purpose", why))
+    if choice.channel not in (*purpose.channels, ANY) or (choice.channel == ANY and choice.action in YES):
+        has = ", ".join(purpose.channels)
+        errors.append(ItemError(index, "channel", f"'{purpose.key}' is not sent on it; its channels: {has}"))
+    if choice.action is Action.INVALIDATE:
+        if choice.source is not Source.OPERATOR:
+            errors.append(
+                ItemError(index, "source", "'invalidate' is for the operator; use source 'operator'")
+            )
+        if not item.evidence.get("reason"):
+            errors.append(ItemError(index, "evidence.reason", "'invalidate' needs a reason"))
+    if choice.until is not None and choice.action is not Action.DEFER:
+        errors.append(ItemError(index, "until", "goes with action 'defer' only"))
+    return errors
+
+
+def standings_after(
+    services: Services, item: ChoiceItem, result: Result, now: datetime
+) -> PurposeStanding | list[PurposeStanding]:
+    """How the person stands on what the choice was about: one purpose, or all of them."""
+    standings = {standing.key: standing for standing in result.standings}
+    choice = item.choice
+    purpose = services.catalogs.find(choice.purpose)
+    if purpose is None:
+        return all_standings(services.catalogs.all(), standings, result.stops, result.facts, now=now)
+    channel = purpose.channels[0] if choice.channel == ANY else choice.channel
+    return standing_on(purpose, channel, standings, result.stops, result.facts, now=now)

@@ -1,0 +1,59 @@
+"""Stop by a signed link, and take it back: the opt-out path, which needs the database and nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from prefcenter.domain.choices import Action, Choice, Effect, Source
+from prefcenter.domain.purposes import ANY, Basis
+from prefcenter.links import StopLink, UndoLink
+from prefcenter.storage.units import ChoiceItem, Ref, Result, Unit
+from prefcenter.use_cases.services import Services
+
+#: The channel that mailed links are about.
+CHANNEL = "email"
+
+
+async def stop_by_link(
+    services: Services,
+    link: StopLink,
+    *,
+    everything: bool,
+    source: Source,
+    evidence: dict[str, Any],
+    now: datetime,
+) -> Result:
+    """Stop the link's purpose, or all marketing. Durable when it returns, also for an address we do not know.
+
+    Raises StorageUnavailable if it could not be committed.
+    """
+    key = ANY if everything else link.purpose
+    purpose = None if everything else services.catalogs.find(key)
+    objects = everything or (purpose is not None and purpose.basis == Basis.LEGITIMATE_INTEREST)
+    choice = Choice(
+        action=Action.OBJECT if objects else Action.WITHDRAW,
+        source=source,
+        purpose=key,
+        channel=ANY if everything else CHANNEL,
+    )
+    if link.campaign:
+        evidence["campaign"] = link.campaign
+    unit = Unit(now=now, choices=(ChoiceItem(ref=Ref(wide=link.wide), choice=choice, evidence=evidence),))
+    outcome = await services.journal.record(unit)
+    return outcome.results[0]
+
+
+async def undo_stop(services: Services, link: UndoLink, *, now: datetime) -> bool:
+    """Restore what the stop ended, if it is still the newest word. Returns whether it did."""
+    found = (await services.reader.entries([link.entry])).get(link.entry)
+    if found is None or link.expired(now):
+        return False
+    choice = Choice(
+        action=Action.INVALIDATE, source=Source.PAGE, purpose=found.purpose, channel=found.channel
+    )
+    item = ChoiceItem(
+        ref=Ref(wide=found.wide), choice=choice, evidence={"method": "undo"}, undoes=found.entry
+    )
+    outcome = await services.journal.record(Unit(now=now, choices=(item,)))
+    return outcome.results[0].effect is Effect.APPLIED

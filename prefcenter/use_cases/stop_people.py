@@ -1,0 +1,62 @@
+"""What support does with "stop mailing me": one address, or every address we know at a domain."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from prefcenter.domain.addresses import parse_email
+from prefcenter.domain.choices import Action, Choice, Source
+from prefcenter.domain.purposes import ANY, Basis
+from prefcenter.storage.units import ChoiceItem, Ref
+from prefcenter.use_cases.record_choices import record
+from prefcenter.use_cases.services import Services
+
+CHANNEL = "email"
+_CHUNK = 200
+
+
+async def stop_address(
+    services: Services, email: str, *, purpose: str, stated_at: datetime | None, reason: str, now: datetime
+) -> None:
+    """Raises InvalidAddress, Refused (no such purpose), StorageUnavailable."""
+    narrow, wide = services.fingerprinter.of_email(parse_email(email))
+    ref = Ref(wide=wide, narrow=narrow)
+    await record(services, choices=[_item(services, ref, purpose, stated_at, reason)], now=now)
+
+
+async def stop_domain(
+    services: Services, domain: str, *, purpose: str, stated_at: datetime | None, reason: str, now: datetime
+) -> int:
+    """Returns how many addresses were stopped. Addresses are sealed, so every one is opened to see."""
+    wanted = parse_email(f"postmaster@{domain}").narrow.rpartition("@")[2]
+    refs = []
+    stopped = 0
+    async for contact in services.reader.all_contacts(CHANNEL):
+        if services.reader.address(contact).rpartition("@")[2] == wanted:
+            refs.append(Ref(wide=contact.wide, narrow=contact.narrow))
+        if len(refs) == _CHUNK:
+            stopped += await _stop_all(services, refs, purpose, stated_at, reason, now)
+            refs = []
+    return stopped + await _stop_all(services, refs, purpose, stated_at, reason, now)
+
+
+async def _stop_all(
+    services: Services, refs: list[Ref], purpose: str, stated_at: datetime | None, reason: str, now: datetime
+) -> int:
+    if refs:
+        items = [_item(services, ref, purpose, stated_at, reason) for ref in refs]
+        await record(services, choices=items, now=now)
+    return len(refs)
+
+
+def _item(services: Services, ref: Ref, key: str, stated_at: datetime | None, reason: str) -> ChoiceItem:
+    purpose = None if key == ANY else services.catalogs.find(key)
+    objects = key == ANY or (purpose is not None and purpose.basis == Basis.LEGITIMATE_INTEREST)
+    choice = Choice(
+        action=Action.OBJECT if objects else Action.WITHDRAW,
+        source=Source.OPERATOR,
+        purpose=key,
+        channel=ANY if key == ANY else CHANNEL,
+        stated_at=stated_at,
+    )
+    return ChoiceItem(ref=ref, choice=choice, evidence={"method": "command", "reason": reason})

@@ -1,0 +1,266 @@
+"""The API's reads: catalog, decisions, links, people, changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from prefcenter.catalog import digest
+from prefcenter.domain.addresses import InvalidAddress, parse_email
+from prefcenter.domain.choices import Entry
+from prefcenter.storage.keys import Key
+from prefcenter.storage.reading import Person
+from prefcenter.use_cases.decide_recipients import Answered, Recipient, decide_recipients
+from prefcenter.use_cases.mint_links import minter
+from prefcenter.use_cases.refusals import ItemError, Refused
+from prefcenter.use_cases.services import Services
+from prefcenter.use_cases.standings import all_standings
+from prefcenter.web.api.answers import (
+    ChangesResponse,
+    ContactOut,
+    DecisionOut,
+    DecisionsResponse,
+    DeliveryOut,
+    EntryOut,
+    FactsOut,
+    HistoryResponse,
+    LinkOut,
+    LinksResponse,
+    PurposeOut,
+    PurposesResponse,
+    StandingOut,
+    StopOut,
+    SubjectOut,
+    SubjectResponse,
+)
+from prefcenter.web.api.decoding import decode
+from prefcenter.web.api.types import DecisionsRequest, LinksRequest, LookupRequest
+from prefcenter.web.errors import BadRequest, problem
+from prefcenter.web.state import web_of
+
+#: Recipients worked on at a time, so that a long call holds up nobody's opt-out.
+CHUNK = 500
+
+MOST_CHANGES = 1000
+#: As far as a cursor can go: what both databases count to, in JSON that every language reads exactly.
+LAST_CURSOR = 2**53 - 1
+
+T = TypeVar("T")
+
+
+def reply(body: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+def _out(kind: type[T], value: object) -> T:
+    return msgspec.convert(value, kind, from_attributes=True)
+
+
+async def get_purposes(request: Request, _: Key) -> Response:
+    catalog = web_of(request).services.catalog
+    purposes = [_out(PurposeOut, purpose) for purpose in catalog.purposes.values()]
+    return reply(PurposesResponse(catalog=digest(catalog), purposes=purposes))
+
+
+async def post_decisions(request: Request, _: Key) -> Response:
+    web = web_of(request)
+    wanted, _body = await decode(request, DecisionsRequest)
+    recipients = [_recipient(index, one) for index, one in enumerate(wanted.recipients)]
+    now = web.now()
+    cursor = await web.services.reader.head()
+    decisions: list[DecisionOut] = []
+    for start in range(0, len(recipients), CHUNK):
+        part = recipients[start : start + CHUNK]
+        answers = await decide_recipients(web.services, wanted.purpose, wanted.channel, part, now)
+        decisions += [_decision_out(web.services, wanted, answer) for answer in answers]
+        await asyncio.sleep(0)
+    response = DecisionsResponse(
+        purpose=wanted.purpose,
+        channel=wanted.channel,
+        at=now,
+        rules=digest(web.services.catalog),
+        cursor=str(cursor),
+        decisions=decisions,
+    )
+    return reply(response)
+
+
+def _recipient(index: int, given: Any) -> Recipient:
+    said = msgspec.to_builtins(given)
+    if len(said) != 1:
+        raise Refused([ItemError(index, "recipient", "name exactly one of email, external_id and id")])
+    return Recipient(**said)
+
+
+def _decision_out(services: Services, wanted: DecisionsRequest, answered: Answered) -> DecisionOut:
+    decision = answered.decision
+    out = _out(DecisionOut, decision)
+    out.matched = answered.matched
+    if not decision.allowed:
+        return out
+    purpose = services.catalogs.find(wanted.purpose)
+    held = decision.version or 1
+    newer = wanted.version is not msgspec.UNSET and wanted.version > held
+    undisclosed = wanted.recipient is not msgspec.UNSET and (
+        purpose is None or wanted.recipient not in purpose.recipients
+    )
+    if newer or undisclosed:
+        # Nobody agreed to what they were not shown: a newer version, or a third party not in theirs.
+        out.allowed, out.reason, out.pending_version = (
+            False,
+            "choice_pending",
+            purpose.version if purpose else None,
+        )
+    return out
+
+
+async def post_links(request: Request, _: Key) -> Response:
+    web = web_of(request)
+    wanted, _body = await decode(request, LinksRequest)
+    mint = minter(web.services, wanted.purpose, wanted.campaign, now=web.now())
+    links, errors = [], []
+    for index, recipient in enumerate(wanted.recipients):
+        try:
+            made = mint(recipient.email)
+        except InvalidAddress as error:
+            errors.append(ItemError(index, "email", str(error)))
+            continue
+        links.append(
+            LinkOut(made.unsubscribe_url, made.preferences_url, dict(made.headers), made.fingerprint)
+        )
+        if index % CHUNK == 0:
+            await asyncio.sleep(0)
+    if errors:
+        raise Refused(errors)
+    return reply(LinksResponse(links=links))
+
+
+async def post_lookup(request: Request, _: Key) -> Response:
+    web = web_of(request)
+    wanted, _body = await decode(request, LookupRequest)
+    said = msgspec.to_builtins(wanted)
+    if len(said) != 1:
+        raise Refused([ItemError(0, "body", "name exactly one of email and external_id")])
+    reader = web.services.reader
+    if "email" in said:
+        try:
+            address = parse_email(said["email"])
+        except InvalidAddress as error:
+            raise Refused([ItemError(0, "email", str(error))]) from error
+        person = (await reader.people_at([web.services.fingerprinter.of_email(address)]))[0]
+    else:
+        found = await reader.subjects_of([said["external_id"]])
+        person = (await reader.people_named([found.get(said["external_id"])]))[0]
+    return reply(await _subject_response(request, person))
+
+
+async def get_subject(request: Request, _: Key) -> Response:
+    person = await _named(request)
+    if person.subject is None:
+        return problem(404, "No subject has this id.")
+    return reply(await _subject_response(request, person))
+
+
+async def get_history(request: Request, _: Key) -> Response:
+    person = await _named(request)
+    if person.subject is None:
+        return problem(404, "No subject has this id.")
+    reader = web_of(request).services.reader
+    items = await reader.history({contact.wide for contact in person.contacts}, person.subject)
+    texts = await reader.wordings(
+        i.evidence["wording"] for i in items if i.evidence and "wording" in i.evidence
+    )
+    entries = []
+    for item in items:
+        evidence = dict(item.evidence) if item.evidence is not None else None
+        if evidence and "wording" in evidence:
+            evidence["wording"] = texts.get(evidence["wording"], evidence["wording"])
+        entries.append(_entry_out(item.entry, [person.subject], evidence))
+    return reply(HistoryResponse(entries=entries))
+
+
+async def _named(request: Request) -> Person:
+    reader = web_of(request).services.reader
+    return (await reader.people_named([request.path_params["id"]]))[0]
+
+
+async def _subject_response(request: Request, person: Person) -> SubjectResponse:
+    web = web_of(request)
+    reader = web.services.reader
+    subject = None
+    if person.subject is not None:
+        subject = SubjectOut(
+            id=person.subject,
+            external_ids=await reader.external_ids_of(person.subject),
+            contacts=[ContactOut(contact.channel, reader.address(contact)) for contact in person.contacts],
+            facts=msgspec.convert(_said(msgspec.to_builtins(person.facts)), FactsOut),
+        )
+    standings = all_standings(
+        web.services.catalogs.all(), person.standings, person.stops, person.facts, now=web.now()
+    )
+    seqs = {stop.seq for stop in person.stops} | {s.seq for s in person.standings.values() if s.seq}
+    return SubjectResponse(
+        subject=subject,
+        standings=[_out(StandingOut, standing) for standing in standings],
+        stops=[_out(StopOut, stop) for stop in person.stops],
+        deliveries=[_out(DeliveryOut, delivery) for delivery in await reader.deliveries_of(seqs)],
+    )
+
+
+def _said(facts: dict[str, Any]) -> dict[str, Any]:
+    """Without what nobody said, inside of facts too."""
+    found = {name: _said(value) if isinstance(value, dict) else value for name, value in facts.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+async def get_changes(request: Request, _: Key) -> Response:
+    after = _number(request, "after", 0, LAST_CURSOR)
+    limit = _number(request, "limit", 100, MOST_CHANGES)
+    reader = web_of(request).services.reader
+    entries = await reader.changes(after, limit + 1)
+    more = len(entries) > limit
+    entries = entries[:limit]
+    owners = await reader.subjects_at({entry.wide for entry in entries})
+    changes = [
+        _entry_out(entry, [entry.subject] if entry.subject else owners.get(entry.wide, []))
+        for entry in entries
+    ]
+    return reply(ChangesResponse(changes, next=str(entries[-1].seq if entries else after), more=more))
+
+
+def _number(request: Request, name: str, default: int, most: int) -> int:
+    given = request.query_params.get(name)
+    if given is None:
+        return default
+    least = 1 if name == "limit" else 0
+    is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LAST_CURSOR))
+    if not is_number or not least <= int(given) <= most:
+        raise BadRequest(f"{name}: a whole number from {least} to {most}", 422)
+    return int(given)
+
+
+def _entry_out(entry: Entry, subjects: Sequence[str], evidence: dict[str, object] | None = None) -> EntryOut:
+    return EntryOut(
+        entry=entry.entry,
+        cursor=entry.seq,
+        action=entry.action,
+        source=entry.source,
+        purpose=entry.purpose,
+        channel=entry.channel,
+        effect=entry.effect,
+        reason=entry.reason,
+        occurred_at=entry.occurred_at,
+        recorded_at=entry.recorded_at,
+        fingerprint=entry.wide.hex(),
+        subjects=list(subjects),
+        proof=entry.proof,
+        version=entry.version,
+        target=entry.target,
+        until=entry.until,
+        evidence=evidence,
+    )

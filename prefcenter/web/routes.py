@@ -1,0 +1,37 @@
+"""The map of the site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from prefcenter.mail.render import shipped_templates
+from prefcenter.web.api.openapi import openapi
+from prefcenter.web.api.operations import api_routes
+from prefcenter.web.health import healthz, readyz
+from prefcenter.web.pages.preferences import preferences
+from prefcenter.web.pages.unsubscribe import unsubscribe
+
+
+class _Static(StaticFiles):
+    """Kept by browsers for an hour: every page of a visit shows the same style sheet."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "public, max-age=3600"
+        return response
+
+
+ROUTES: list[BaseRoute] = [
+    # First, because mail programs and scanners come here in storms.
+    Route("/u/{token}", unsubscribe, methods=["GET", "POST"]),
+    Route("/p/{token}", preferences, methods=["GET", "POST"]),
+    *api_routes(),
+    Route("/v1/openapi.json", openapi),
+    Route("/healthz", healthz),
+    Route("/readyz", readyz),
+    Mount("/static", _Static(directory=shipped_templates() / "static"), name="static"),
+]

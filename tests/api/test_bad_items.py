@@ -1,0 +1,143 @@
+"""Bad items: the call is refused whole, with index and field named, and nothing is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.api.client import Api, errors_of
+
+GOOD: dict[str, Any] = {
+    "subject": {"email": "ada@example.com"},
+    "purpose": "newsletter",
+    "action": "give",
+    "source": "form",
+}
+
+BAD_CHOICES: dict[str, tuple[dict[str, Any], str]] = {
+    "wrong type": ({"purpose": 7}, "purpose"),
+    "unknown field": ({"porpose": "newsletter"}, "porpose"),
+    "unknown field inside": ({"subject": {"emial": "ada@example.com"}}, "subject.emial"),
+    "unknown purpose": ({"purpose": "nope"}, "purpose"),
+    "no purpose key": ({"purpose": "News Letter"}, "purpose"),
+    "bad address": ({"subject": {"email": "ada@"}}, "subject.email"),
+    "address of control characters": ({"subject": {"email": "ada\x00@example.com"}}, "subject.email"),
+    "nobody named": ({"subject": {}}, "subject"),
+    "unknown action": ({"action": "unsubscribe"}, "action"),
+    "unknown source": ({"source": "page"}, "source"),
+    "channel that the purpose lacks": ({"channel": "sms"}, "channel"),
+    "contract purpose": ({"purpose": "account", "action": "withdraw"}, "purpose"),
+    "yes to everything": ({"purpose": "*"}, "purpose"),
+    "time without a zone": ({"occurred_at": "2026-01-01T00:00:00"}, "occurred_at"),
+    "no time": ({"occurred_at": "yesterday"}, "occurred_at"),
+    "until without defer": ({"until": "2027-01-01T00:00:00Z"}, "until"),
+    "bad country": ({"subject": {"email": "ada@example.com", "country": "de"}}, "subject.country"),
+    "country and a newline": (
+        {"subject": {"email": "ada@example.com", "country": "DE\n"}},
+        "subject.country",
+    ),
+    "bad id": ({"subject": {"id": "../1"}}, "subject.id"),
+    "unknown id": ({"subject": {"id": "0" * 32}}, "subject.id"),
+    "unknown external id": ({"subject": {"external_id": "4711"}}, "subject.external_id"),
+    "external id with a newline": ({"subject": {"external_id": "4711\n"}}, "subject.external_id"),
+    "NUL in an external id": ({"subject": {"external_id": "a\x00b"}}, "subject.external_id"),
+    "NUL in the wording": ({"evidence": {"wording": "Yes\x00"}}, "evidence.wording"),
+    "wording without end": ({"evidence": {"wording": "y" * 4001}}, "evidence.wording"),
+    "double opt-in by mail": ({"action": "request"}, "action"),
+    "invalidate by a form": ({"action": "invalidate", "evidence": {"reason": "r"}}, "source"),
+    "invalidate without a reason": ({"action": "invalidate", "source": "operator"}, "evidence.reason"),
+}
+
+
+async def test_one_bad_choice_refuses_the_whole_call(api: Api) -> None:
+    before = await api.head()
+    first = {**GOOD, "subject": {"email": "first@example.com"}}
+    said = {}
+    for case, (change, _) in BAD_CHOICES.items():
+        said[case] = errors_of(await api.post("/v1/choices", {"choices": [first, {**GOOD, **change}]}))
+    assert said == {case: [(1, field)] for case, (_, field) in BAD_CHOICES.items()}
+    assert await api.head() == before
+    assert (await api.done("/v1/subjects/lookup", {"email": "first@example.com"}))["subject"] is None
+
+
+async def test_every_bad_item_is_named(local_api: Api) -> None:
+    addresses = ("a@", "ada@example.com", "@b", "x y@example.com")
+    bad = [{**GOOD, "subject": {"email": address}} for address in addresses]
+    response = await local_api.post("/v1/choices", {"choices": bad})
+    assert errors_of(response) == [(0, "subject.email"), (2, "subject.email"), (3, "subject.email")]
+    subjects = [{"email": address} for address in addresses]
+    response = await local_api.post("/v1/subjects", {"subjects": subjects})
+    assert errors_of(response) == [(0, "email"), (2, "email"), (3, "email")]
+
+
+async def test_the_same_person_purpose_and_channel_twice_is_refused(api: Api) -> None:
+    before = await api.head()
+    for again in ("ada@example.com", "ada@EXAMPLE.com", " ada@example.com"):
+        second = {**GOOD, "subject": {"email": again}, "action": "withdraw", "channel": "email"}
+        assert errors_of(await api.post("/v1/choices", {"choices": [GOOD, second]})) == [(1, "subject")]
+        subjects = [{"email": "ada@example.com"}, {"email": again, "external_id": "x"}]
+        assert errors_of(await api.post("/v1/subjects", {"subjects": subjects})) == [(1, "subject")]
+    assert await api.head() == before
+
+
+async def test_a_thousand_choices_are_taken_and_one_more_is_not(api: Api) -> None:
+    many = [{**GOOD, "subject": {"email": f"p{n}@example.com"}} for n in range(1001)]
+    before = await api.head()
+    assert errors_of(await api.post("/v1/choices", {"choices": many})) == [(0, "choices")]
+    assert errors_of(await api.post("/v1/choices", {"choices": []})) == [(0, "choices")]
+    assert await api.head() == before
+    results = (await api.done("/v1/choices", {"choices": many[:1000]}))["results"]
+    assert {result["effect"] for result in results} == {"applied"}
+    assert len(results) == 1000
+
+
+NO_TIMES = [
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-12:00",
+    "1899-12-31T23:59:59Z",
+    "3000-01-01T00:00:00Z",
+]
+TIMES = [
+    "1900-01-01T00:00:00Z",
+    "1969-12-31T23:59:59.999999Z",
+    "2026-02-28T23:59:59-23:59",
+    "2999-12-31T23:59:59Z",
+]
+
+
+def dated(moment: str) -> list[tuple[str, dict[str, Any], str]]:
+    """Every field of the API that takes a time: where, what to send, and the field's name in an error."""
+    email = {"email": "ada@example.com"}
+    customer = {"kind": "customer", "since": "2026-01-01T00:00:00Z"}
+    offered = {"opt_out_offered": {"at": moment, "wording": "w"}}
+    return [
+        ("/v1/choices", {"choices": [{**GOOD, "action": "withdraw", "occurred_at": moment}]}, "occurred_at"),
+        ("/v1/choices", {"choices": [{**GOOD, "action": "defer", "until": moment}]}, "until"),
+        ("/v1/subjects", {"subjects": [{**email, "last_contact_at": moment}]}, "last_contact_at"),
+        *(
+            (
+                "/v1/subjects",
+                {"subjects": [{**email, "relationship": {**customer, **more}}]},
+                f"relationship.{at}",
+            )
+            for at, more in [(n, {n: moment}) for n in ("since", "last_at", "ended_at")]
+            + [("opt_out_offered.at", offered)]
+        ),
+    ]
+
+
+async def test_times_beyond_the_calendar_name_the_field(local_api: Api) -> None:
+    for moment in NO_TIMES:
+        for path, body, field in dated(moment):
+            assert errors_of(await local_api.post(path, body)) == [(0, field)], moment
+
+
+async def test_times_at_its_ends_are_taken_and_read_again(api: Api) -> None:
+    await api.choose("ada@example.com")
+    person = (await api.done("/v1/subjects/lookup", {"email": "ada@example.com"}))["subject"]["id"]
+    for moment in TIMES:
+        for path, body, _ in dated(moment):
+            await api.done(path, body)
+        await api.decide("ada@example.com", "offers")
+        await api.done("/v1/subjects/lookup", {"email": "ada@example.com"})
+    await api.read(f"/v1/subjects/{person}/history")
+    await api.read("/v1/changes")

@@ -1,0 +1,133 @@
+"""What was said, in one list, and who lives at which address: the oracle's memory (DESIGN 4.6)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from prefcenter.domain.choices import Action, Cause, Effect, Proof, Source
+
+
+class Refused(Exception):
+    """Nobody can be meant by this, or two people at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Who:
+    """An address (None: named by the external id only). `narrow` None: a link, which knows the wide form."""
+
+    wide: str | None = None
+    narrow: str | None = None
+    external: str | None = None
+    create: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    who: Who
+    action: Action
+    source: Source
+    purpose: str
+    channel: str
+    now: datetime
+    stated: datetime | None = None
+    shown: int | None = None
+    proof: Proof = Proof.NONE
+    until: datetime | None = None
+    wording: str | None = None
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One line of the history; `place` counts from 1 without gaps."""
+
+    place: int
+    action: Action
+    wide: str
+    person: int | None
+    now: datetime
+    time: datetime
+    purpose: str = "*"
+    channel: str = "*"
+    effect: Effect = Effect.APPLIED
+    reason: str | None = None
+    by_itself: bool = False
+    cause: Cause | None = None
+    proof: Proof = Proof.NONE
+    until: datetime | None = None
+    undoes: int | None = None
+    came_from: str | None = None
+
+
+@dataclass(kw_only=True)
+class Stand:
+    """Where a person stands on (purpose, channel): the newest yes, and what came over it since."""
+
+    word: str = "never_asked"
+    yes: Item | None = None
+    by: int | None = None
+    until: datetime | None = None
+
+
+@dataclass
+class Book:
+    history: list[Item] = field(default_factory=list)
+    homes: dict[int, tuple[str, str]] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+
+    def write(self, **what: Any) -> Item:
+        item = Item(place=len(self.history) + 1, **what)
+        self.history.append(item)
+        return item
+
+    def at(self, wide: str, narrow: str | None) -> int | None:
+        """Whoever has exactly this address; else the only one with another spelling of it."""
+        exact = [person for person, home in self.homes.items() if home[0] == narrow]
+        alike = [person for person, home in self.homes.items() if home[1] == wide]
+        return exact[0] if exact else alike[0] if len(alike) == 1 else None
+
+    def whose(self, who: Who, now: datetime) -> tuple[int | None, str, bool]:
+        named = self.names.get(who.external) if who.external else None
+        living = self.at(who.wide, who.narrow) if who.wide else None
+        if named is not None and living is not None and named != living:
+            raise Refused
+        person = living if named is None else named
+        if who.wide is None:
+            if person is None:
+                raise Refused
+            return person, self.homes[person][1], False
+        fresh = False
+        if living is None and person is not None and not who.create:
+            raise Refused
+        if living is None and who.create and who.narrow is not None:
+            fresh = True
+            before = None
+            if person is None:
+                person = len(self.homes) + 1
+            else:
+                before = self.homes[person][1]
+            self.homes[person] = (who.narrow, who.wide)
+            if before is not None:
+                self.write(
+                    action=Action.ADDRESS_CHANGED,
+                    wide=who.wide,
+                    person=person,
+                    now=now,
+                    time=now,
+                    came_from=before,
+                )
+        if who.external and who.create and person is not None:
+            self.names.setdefault(who.external, person)
+        return person, self.homes[person][1] if person else who.wide, fresh
+
+    def home_of(self, person: int, before: int | None) -> str:
+        """Where the person lived just before that place."""
+        for item in self.history[before - 1 if before else len(self.history) :]:
+            if item.action is Action.ADDRESS_CHANGED and item.person == person:
+                assert item.came_from is not None
+                return item.came_from
+        return self.homes[person][1]
+
+    def people_at(self, wide: str) -> Iterator[int]:
+        return (person for person, home in self.homes.items() if home[1] == wide)
