@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -40,11 +41,15 @@ Outfile = Annotated[
 
 
 def settings() -> Settings:
-    return Settings.from_environ(os.environ, folder=Path.cwd())
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError as error:
+        raise commands.CommandError("the current folder is gone; change into another one") from error
+    return Settings.from_environ(os.environ, folder=folder)
 
 
 def fail(message: str) -> NoReturn:
-    errors.print(message, style="red", markup=False, highlight=False)
+    errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
@@ -231,4 +236,9 @@ def keys_revoke(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 
 def main() -> None:
+    for argument in sys.argv[1:]:
+        # Bytes that are no text come in as lone surrogates, which nothing can store.
+        if not argument.isascii() and any("\ud800" <= char <= "\udfff" for char in argument):
+            errors.print("an argument is not UTF-8 text", style="red")
+            raise SystemExit(1)
     app()

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -21,7 +22,7 @@ README = (ROOT / "README.md").read_text()
 API = (ROOT / "docs/api.md").read_text()
 OPERATING = (ROOT / "docs/operating.md").read_text()
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
 
 
 @pytest.mark.parametrize("name", VARIABLES)

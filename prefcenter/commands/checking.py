@@ -8,18 +8,22 @@ from dataclasses import dataclass
 import httpx2
 from rich.console import Console
 from rich.progress import Progress
+from rich.text import Text
 
-from prefcenter.bootstrap import NotDurable, open_services, utc_now, wanted_catalog
+from prefcenter.bootstrap import utc_now, wanted_catalog
+from prefcenter.catalog import CatalogError
+from prefcenter.commands.database import opened
+from prefcenter.commands.errors import CommandError
 from prefcenter.links import StopLink
 from prefcenter.mail.errors import SendError
 from prefcenter.mail.smtp import SmtpSender
 from prefcenter.settings import Settings
-from prefcenter.storage import orm
-from prefcenter.storage.database import check_writable
+from prefcenter.storage.database import StorageUnavailable, check_writable
 from prefcenter.storage.verify import verify as verify_ledger
 from prefcenter.use_cases.services import Services
 
 _TIMEOUT_SECONDS = 10.0
+_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 #: A purpose that no catalog can hold, so the test's one-click stops nothing for anybody.
 PROBE_PURPOSE = "check--one-click"
@@ -37,19 +41,19 @@ class Finding:
 async def check(settings: Settings) -> int:
     """Print what works and what does not; the exit code is 1 where something must be mended."""
     findings = [_base_url(settings), _webhooks(settings)]
-    if not await orm.is_current(settings.database_url):
-        findings.append(Finding("problem", "database", "not of this version; run `prefcenter migrate`"))
-    else:
-        try:
-            async with open_services(settings) as services:
-                findings += [await _database(services), _catalog(services), await _one_click(services)]
-        except NotDurable as error:
-            findings.append(Finding("problem", "database", str(error)))
+    try:
+        async with opened(settings) as services:
+            findings += [await _database(services), _catalog(services), await _one_click(services)]
+    except (CommandError, StorageUnavailable) as error:
+        findings.append(Finding("problem", "database", str(error)))
+        findings.append(_file(settings))
     findings.append(await _smtp(settings))
     console = Console()
-    colours = {"ok": "green", "warning": "yellow", "problem": "red"}
     for finding in findings:
-        console.print(f"[{colours[finding.level]}]{finding.level:<8}[/] {finding.what:<10} {finding.detail}")
+        line = Text.assemble(
+            (f"{finding.level:<8}", _COLOURS[finding.level]), f" {finding.what:<10} {finding.detail}"
+        )
+        console.print(line, soft_wrap=True)
     return 1 if any(finding.level == "problem" for finding in findings) else 0
 
 
@@ -73,6 +77,8 @@ async def _database(services: Services) -> Finding:
 
 
 def _catalog(services: Services) -> Finding:
+    if (file := _file(services.settings)).level != "ok":
+        return file
     current = services.catalogs.current
     if current is None:
         return Finding("problem", "catalog", "nothing is in force; run `prefcenter apply`")
@@ -82,6 +88,14 @@ def _catalog(services: Services) -> Finding:
             "warning", "catalog", f"prefcenter.toml differs in {len(changes)} points; see `prefcenter apply`"
         )
     return Finding("ok", "catalog", f"{len(current.purposes)} purposes in force")
+
+
+def _file(settings: Settings) -> Finding:
+    """Whether the catalog can be read, in force or not."""
+    try:
+        return Finding("ok", "catalog", f"{len(wanted_catalog(settings).purposes)} purposes in the file")
+    except CatalogError as error:
+        return Finding("problem", "catalog", str(error))
 
 
 async def _smtp(settings: Settings) -> Finding:
@@ -121,7 +135,7 @@ async def _recorded(services: Services, before: int, wide: bytes) -> bool:
 
 
 async def verify(settings: Settings) -> int:
-    async with open_services(settings) as services:
+    async with opened(settings) as services:
         head = await services.reader.head()
         with Progress(console=Console(stderr=True), transient=True) as progress:
             progress.add_task(f"reading {head} entries", total=None)

@@ -13,11 +13,12 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
-from prefcenter.bootstrap import NotDurable, apply_if_empty, open_services, open_worker, utc_now, web_app
-from prefcenter.catalog import read
+from prefcenter.bootstrap import apply_if_empty, open_worker, utc_now, wanted_catalog, web_app
+from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
 from prefcenter.settings import Settings
 from prefcenter.storage import orm
+from prefcenter.storage.reachable import reach
 
 #: How long a stopping server waits for requests to end.
 GRACE_SECONDS = 20
@@ -68,32 +69,31 @@ def _kind(embedded: bool) -> str:
 async def _prepare(settings: Settings, *, embedded: bool) -> None:
     """Refuse to start on what cannot work, before a port is opened."""
     if embedded:
-        await orm.migrate(settings.database_url)
-    elif not await orm.is_current(settings.database_url):
-        raise CommandError("the database is not of this version; run `prefcenter migrate` first")
-    try:
-        async with open_services(settings) as services:
-            if await apply_if_empty(services, utc_now()):
-                return
-            wanted = read(settings.config)
-            if changes := services.catalogs.plan(wanted):
-                structlog.get_logger(__name__).warning(
-                    "prefcenter.toml differs from the catalog in force; `prefcenter apply` puts it in force",
-                    changes=len(changes),
-                )
-    except NotDurable as error:
-        raise CommandError(str(error)) from error
+        await migrate_quietly(settings)
+    async with opened(settings) as services:
+        if await apply_if_empty(services, utc_now()):
+            return
+        if changes := services.catalogs.plan(wanted_catalog(settings)):
+            structlog.get_logger(__name__).warning(
+                "prefcenter.toml differs from the catalog in force; `prefcenter apply` puts it in force",
+                changes=len(changes),
+            )
+
+
+async def migrate_quietly(settings: Settings) -> None:
+    await reach(settings.database_url)
+    await orm.migrate(settings.database_url)
 
 
 async def migrate(settings: Settings) -> None:
-    await orm.migrate(settings.database_url)
+    await migrate_quietly(settings)
     print("The database is of this version.")
 
 
 async def work(settings: Settings) -> None:
     """Until SIGTERM or SIGINT; what is in flight then may end."""
     logging.basicConfig(level=logging.WARNING)
-    async with open_services(settings) as services, open_worker(settings, services) as worker:
+    async with opened(settings) as services, open_worker(settings, services) as worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)

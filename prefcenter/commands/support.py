@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from prefcenter.bootstrap import open_services, utc_now
+from prefcenter.bootstrap import utc_now
+from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
 from prefcenter.domain.addresses import InvalidAddress
 from prefcenter.settings import Settings
@@ -19,7 +20,7 @@ async def stop(settings: Settings, who: str, *, purpose: str, received: str, rea
     stated = _moment(received) if received else None
     if not reason.strip():
         raise CommandError("--reason: say why, for the record")
-    async with open_services(settings) as services:
+    async with opened(settings) as services:
         try:
             if who.startswith("@"):
                 stopped = await stop_domain(
@@ -39,13 +40,13 @@ async def stop(settings: Settings, who: str, *, purpose: str, received: str, rea
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise CommandError("--received: write a time like 2026-11-23T09:30:00+01:00") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 async def why(settings: Settings, email: str, *, purpose: str) -> None:
-    async with open_services(settings) as services:
+    async with opened(settings) as services:
         try:
             print(await explain(services, email, purpose, now=utc_now()))
         except InvalidAddress as error:

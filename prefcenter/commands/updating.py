@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from prefcenter.bootstrap import open_services, utc_now, wanted_catalog
+from prefcenter.bootstrap import utc_now, wanted_catalog
+from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
 from prefcenter.settings import Settings
 from prefcenter.storage.catalogs import CannotApply
@@ -11,7 +12,7 @@ from prefcenter.storage.catalogs import CannotApply
 async def apply(settings: Settings) -> None:
     """Put prefcenter.toml in force and say what changed."""
     wanted = wanted_catalog(settings)
-    async with open_services(settings) as services:
+    async with opened(settings) as services:
         try:
             applied = await services.catalogs.apply(wanted, utc_now())
         except CannotApply as error:

@@ -47,9 +47,9 @@ class Fingerprints(NamedTuple):
 
 def parse_email(text: str) -> EmailAddress:
     """Read one address by RFC 5321/6531. Raises InvalidAddress."""
-    if _ASCII.fullmatch(text) is None or len(text) > MAX_ADDRESS_OCTETS or "xn--" in text:
-        return _parse_unusual(text.strip())
     wide = text.lower()
+    if _ASCII.fullmatch(text) is None or len(text) > MAX_ADDRESS_OCTETS or "xn--" in wide:
+        return _parse_unusual(text.strip(" "))
     if wide == text:
         return EmailAddress(text, text)
     local, _, domain = text.rpartition("@")
@@ -65,7 +65,7 @@ def _parse_unusual(address: str) -> EmailAddress:
         raise InvalidAddress("the part before the @ has characters that mail does not allow")
     if len(local.encode()) > MAX_LOCAL_OCTETS:
         raise InvalidAddress("the part before the @ is longer than 64 octets")
-    if not domain or len(domain) > MAX_ADDRESS_OCTETS:
+    if not domain or len(domain) > MAX_ADDRESS_OCTETS or not _printable(domain):
         raise InvalidAddress("the part after the @ is not a domain name")
     domain = _ascii_domain(domain)
     wide = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", local).casefold())

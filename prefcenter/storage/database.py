@@ -287,7 +287,7 @@ class PostgresDatabase:
     async def _roll_back(self, connection: asyncpg.Connection[Any]) -> None:
         try:
             await connection.execute("ROLLBACK")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             connection.terminate()
 
     @asynccontextmanager
@@ -332,6 +332,8 @@ POSTGRES_UNAVAILABLE = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # A connection that broke while it was idle says so only when it is used again.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.PostgresSystemError,
     asyncpg.OperatorInterventionError,

@@ -9,6 +9,7 @@ from datetime import datetime
 from prefcenter.storage.database import Row, insert
 from prefcenter.storage.fields import to_micros
 from prefcenter.storage.models import Connection
+from prefcenter.storage.orm import tortoise_errors
 from prefcenter.storage.people import new_id
 from prefcenter.storage.vault import Vault
 
@@ -68,19 +69,22 @@ def new_webhook(*, url: str, events: Sequence[str], description: str, now: datet
 
 
 async def list_webhooks() -> list[Webhook]:
-    return [_webhook(row) for row in await Connection.all().order_by("created_at", "id")]
+    with tortoise_errors():
+        return [_webhook(row) for row in await Connection.all().order_by("created_at", "id")]
 
 
 async def change_webhook(id_: str, changes: dict[str, object]) -> Webhook | None:
     """Set what `changes` names of url, events, description and state; None: no such endpoint."""
-    if changes and not await Connection.filter(id=id_).update(**changes):
-        return None
-    row = await Connection.get_or_none(id=id_)
+    with tortoise_errors():
+        if changes and not await Connection.filter(id=id_).update(**changes):
+            return None
+        row = await Connection.get_or_none(id=id_)
     return None if row is None else _webhook(row)
 
 
 async def delete_webhook(id_: str) -> bool:
-    return bool(await Connection.filter(id=id_).delete())
+    with tortoise_errors():
+        return bool(await Connection.filter(id=id_).delete())
 
 
 def _webhook(row: Connection) -> Webhook:

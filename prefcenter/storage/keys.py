@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prefcenter.storage.models import ApiKey
+from prefcenter.storage.orm import tortoise_errors
 
 #: What a key may be allowed, and what each scope opens.
 SCOPES = {
@@ -64,8 +65,12 @@ async def revoke_key(name: str, now: datetime) -> bool:
 
 
 async def find_key(secret: str) -> Key | None:
-    """The working key with this secret. Looked up by hash, so timing says nothing of the secret."""
-    row = await ApiKey.get_or_none(digest=key_digest(secret), revoked_at__isnull=True)
+    """The working key with this secret. Looked up by hash, so timing says nothing of the secret.
+
+    Raises StorageUnavailable.
+    """
+    with tortoise_errors():
+        row = await ApiKey.get_or_none(digest=key_digest(secret), revoked_at__isnull=True)
     return None if row is None else _key(row)
 
 

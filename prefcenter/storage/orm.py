@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, OperationalError
 from tortoise.migrations.api import migrate as tortoise_migrate
 from tortoise.migrations.executor import MigrationExecutor
 
-from prefcenter.storage.database import StorageUnavailable
+from prefcenter.storage.database import POSTGRES_UNAVAILABLE, StorageUnavailable
 
 APP = "prefcenter"
 
@@ -73,6 +73,15 @@ async def orm(url: str) -> AsyncIterator[None]:
     async with TortoiseContext() as context:
         await context.init(config=orm_config(url), _enable_global_fallback=True)
         yield
+
+
+@contextmanager
+def tortoise_errors() -> Iterator[None]:
+    """Says "unavailable" of a database that Tortoise cannot reach or use now."""
+    try:
+        yield
+    except (DBConnectionError, OperationalError, *POSTGRES_UNAVAILABLE) as error:
+        raise StorageUnavailable(f"the database cannot be used: {type(error).__name__}") from error
 
 
 async def is_current(url: str) -> bool:

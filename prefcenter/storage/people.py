@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from prefcenter.storage.units import Ref, UnitRefused
 
 def new_id() -> str:
     """128 random bits in hex."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class People:
 
     def check(self, ref: Ref, index: int) -> None:
         """Raise UnitRefused if the reference cannot be followed. Changes nothing."""
-        self._find(ref, index)
+        if ref.subject is not None or ref.external_id is not None:
+            self._find(ref, index)
 
     def _find(self, ref: Ref, index: int) -> tuple[str | None, Contact | None, str | None]:
         by_id = ref.subject if ref.subject in self.by_subject else None

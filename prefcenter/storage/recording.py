@@ -124,7 +124,9 @@ def _record_choice(batch: Batch, item: ChoiceItem, now: datetime) -> Result:
         raise UnitRefused("nobody we know has this address", index=item.index, field="subject.email")
     purpose = None if choice.purpose == ANY else batch.purposes.find(choice.purpose)
     subjects = [match.subject] if match.subject else batch.people.subjects_at(match.wide)
-    wides = {match.wide}.union(*(batch.people.wides_of(subject) for subject in subjects))
+    wides = {match.wide}
+    for subject in subjects:
+        wides |= batch.people.wides_of(subject)
     if choice.action in STOPS and not match.is_new:
         repeated = _same_click(batch, item, match.wide, purpose, now)
         if repeated is not None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from prefcenter.domain.addresses import parse_email
 from prefcenter.links import MAX_CAMPAIGN
 from prefcenter.mail.message import unsubscribe_headers
+from prefcenter.use_cases.record_choices import no_such_purpose
 from prefcenter.use_cases.refusals import ItemError, Refused
 from prefcenter.use_cases.services import Services
 
@@ -31,8 +32,7 @@ def minter(services: Services, purpose_key: str, campaign: str, *, now: datetime
     """
     purpose = services.catalogs.find(purpose_key)
     if purpose is None or purpose.retired:
-        known = ", ".join(p.key for p in services.catalogs.all())
-        raise Refused([ItemError(0, "purpose", f"no such purpose in the catalog; it has: {known}")])
+        raise Refused([ItemError(0, "purpose", no_such_purpose(services))])
     if not purpose.is_a_choice:
         message = (
             f"'{purpose_key}' is sent on the basis '{purpose.basis}': there is nothing to unsubscribe from"

@@ -61,8 +61,7 @@ def _errors(services: Services, index: int, item: ChoiceItem) -> list[ItemError]
         return []
     purpose = services.catalogs.find(choice.purpose)
     if purpose is None or (purpose.retired and choice.action not in STOPS):
-        known = ", ".join(p.key for p in services.catalogs.all())
-        return [ItemError(index, "purpose", f"no such purpose in the catalog; it has: {known}")]
+        return [ItemError(index, "purpose", no_such_purpose(services))]
     errors = []
     if not purpose.is_a_choice:
         why = f"'{purpose.key}' is sent on the basis '{purpose.basis}': nobody chooses it or opts out of it"
@@ -80,6 +79,11 @@ def _errors(services: Services, index: int, item: ChoiceItem) -> list[ItemError]
     if choice.until is not None and choice.action is not Action.DEFER:
         errors.append(ItemError(index, "until", "goes with action 'defer' only"))
     return errors
+
+
+def no_such_purpose(services: Services) -> str:
+    known = ", ".join(purpose.key for purpose in services.catalogs.all())
+    return f"no such purpose in the catalog; it has: {known or 'none yet, run `prefcenter apply`'}"
 
 
 def standings_after(

@@ -78,23 +78,25 @@ class Deliveries:
         self._in_flight[endpoint.id] += 1
         task = asyncio.create_task(self._deliver(endpoint, claimed))
         self._tasks.add(task)
-
-        def done(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            self._in_flight[endpoint.id] -= 1
-            # Half of them at a time: a claim is a transaction, and one for each post would cost more than it.
-            if self._more_due and self._in_flight[endpoint.id] <= PER_ENDPOINT // 2:
-                self.room.set()
-
-        task.add_done_callback(done)
+        task.add_done_callback(self._tasks.discard)
 
     async def _deliver(self, endpoint: DueEndpoint, claimed: Claimed) -> None:
-        answer = await self._attempt(endpoint, claimed)
+        try:
+            answer = await self._attempt(endpoint, claimed)
+        finally:
+            # The next post need not wait until this one is written down.
+            self._make_room(endpoint.id)
         try:
             await self._finish(endpoint, claimed, answer)
         except StorageUnavailable as error:
             # The lease runs out and it is sent again, under the same webhook-id.
             log.warning("delivery not written down", delivery=claimed.id, error=str(error))
+
+    def _make_room(self, endpoint: str) -> None:
+        self._in_flight[endpoint] -= 1
+        # Half of them at a time: a claim is a transaction, and one for each post would cost more than it.
+        if self._more_due and self._in_flight[endpoint] <= PER_ENDPOINT // 2:
+            self.room.set()
 
     async def _attempt(self, endpoint: DueEndpoint, claimed: Claimed) -> Answer:
         if endpoint.secret is None or claimed.body is None:

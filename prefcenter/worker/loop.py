@@ -40,26 +40,26 @@ class Worker:
         self._database = database
         self._deliveries = Deliveries(queue, client, now, jitter)
         self._now = now
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     def wake(self) -> None:
         """There may be something to do: called as a choice with deliveries commits in this process."""
         self._deliveries.room.set()
 
     def stop(self) -> None:
-        self._stopping = True
+        self._stopping.set()
         self.wake()
 
     async def run(self) -> None:
         """Work until `stop`, then let what is in flight end."""
         duties = asyncio.create_task(self._do_duties())
         try:
-            while not self._stopping:
+            while not self._stopping.is_set():
                 await self._turn()
         finally:
-            duties.cancel()
-            with suppress(asyncio.CancelledError):
-                await duties
+            # Told, not cancelled: within a driver's call a cancellation can get lost, and then no end comes.
+            self._stopping.set()
+            await duties
             await self._deliveries.drain(DRAIN_SECONDS)
 
     async def _turn(self) -> None:
@@ -75,13 +75,14 @@ class Worker:
             await asyncio.wait_for(awake.wait(), POLL_SECONDS)
 
     async def _do_duties(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 if await claim_duty(self._database, "clean-up", CLEAN_UP_EVERY, self._now()):
                     await clean_up(self._database, self._now())
             except StorageUnavailable as error:
                 log.warning("a duty waits for the database", error=str(error))
-            await asyncio.sleep(DUTIES_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), DUTIES_SECONDS)
 
 
 @asynccontextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefcenter.catalog import digest
 from tests.api.client import PURPOSES, Api, errors_of
 
@@ -63,10 +65,12 @@ async def test_a_purpose_or_channel_that_is_not_there_is_a_no(api: Api) -> None:
 
 async def test_a_newer_version_or_another_third_party_was_never_agreed_to(api: Api) -> None:
     await api.choose("ada@example.com", purpose="partner-offers")
-    for more in ({}, {"version": 1}, {"recipient": "partner-inc"}):
+    agreed: list[dict[str, Any]] = [{}, {"version": 1}, {"recipient": "partner-inc"}]
+    others: list[dict[str, Any]] = [{"version": 2}, {"recipient": "x"}, {"version": 1, "recipient": ""}]
+    for more in agreed:
         decision = await api.decide("ada@example.com", "partner-offers", **more)
         assert (decision["allowed"], decision["version"]) == (True, 1)
-    for more in ({"version": 2}, {"recipient": "other-inc"}, {"version": 1, "recipient": ""}):
+    for more in others:
         decision = await api.decide("ada@example.com", "partner-offers", **more)
         assert (decision["allowed"], decision["reason"]) == (False, "choice_pending")
         assert decision["pending_version"] == 1

@@ -27,14 +27,8 @@ OF_ONE_PURPOSE = {Cause.WITHDRAWN, Cause.REFUSED, Cause.OBJECTED}
 NEEDS_THE_MAILBOX = {Cause.OBJECTED, Cause.COMPLAINED, Cause.ALL_MARKETING, Cause.ERASED}
 THE_PERSON_THEMSELVES = {Proof.CONFIRMED, Proof.SIGNED_IN}
 MARKETING = {Kind.MARKETING, Kind.DISCLOSURE, Kind.SALE_OR_SHARING, Kind.TRACKING, Kind.PROFILING}
-PRECEDENCE: list[set[Cause]] = [
-    {Cause.ERASED},
-    {Cause.BOUNCED},
-    {Cause.COMPLAINED},
-    {Cause.ALL_MARKETING},
-    {Cause.OBJECTED, Cause.WITHDRAWN, Cause.REFUSED},
-    {Cause.SIGNAL},
-]
+GRAVEST_FIRST = [Cause.ERASED, Cause.BOUNCED, Cause.COMPLAINED, Cause.ALL_MARKETING]
+PRECEDENCE = [*({cause} for cause in GRAVEST_FIRST), OF_ONE_PURPOSE, {Cause.SIGNAL}]
 
 
 @dataclass(kw_only=True)
@@ -257,11 +251,8 @@ class Oracle(Book):
 
     def _anything_said(self, wide: str, purpose: str) -> bool:
         about_people = (Action.FACT, Action.ADDRESS_CHANGED)
-        said = any(
-            item.wide == wide and item.purpose in (purpose, "*") and item.action not in about_people
-            for item in self.history
-        )
-        return said
+        about = [i for i in self.history if i.wide == wide and i.purpose in (purpose, "*")]
+        return any(item.action not in about_people for item in about)
 
     def _undone(self, said: Said, wide: str) -> Item | None:
         if said.action is not Action.INVALIDATE or said.undoes is None:
@@ -283,7 +274,9 @@ class Oracle(Book):
 
     def _same_click(self, said: Said, wide: str, cause: Cause, time: datetime) -> Item | None:
         """A stop like this one within the last minute, unless a yes came in between."""
-        same = [s for s in self.stops_at(wide) if s.cause is cause and _scope(s) == _scope_of(said, cause)]
+        scope = _reach(cause, said.purpose, said.channel)
+        alike = [stop for stop in self.stops_at(wide) if stop.cause is cause]
+        same = [stop for stop in alike if _reach(cause, stop.purpose, stop.channel) == scope]
         if not same:
             return None
         newest = max(same, key=lambda stop: stop.place)
@@ -343,15 +336,6 @@ def _first(stops: Iterable[Item]) -> Cause | None:
         if of_rank:
             return max(of_rank, key=lambda stop: stop.place).cause
     return None
-
-
-def _scope(stop: Item) -> tuple[str, str]:
-    assert stop.cause is not None
-    return _reach(stop.cause, stop.purpose, stop.channel)
-
-
-def _scope_of(said: Said, cause: Cause) -> tuple[str, str]:
-    return _reach(cause, said.purpose, said.channel)
 
 
 def _reach(cause: Cause, purpose: str, channel: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from prefcenter.storage.endpoints import ADD_WEBHOOK, new_webhook, webhook_row
 from prefcenter.storage.outbox import EVENTS
 from prefcenter.storage.vault import Vault
 from tests.journeys.http import Client, NoAnswer
-from tests.journeys.processes import Process, until
+from tests.journeys.processes import PATIENCE, Process, until
 
 # Below the range from which the system gives ports to outgoing connections: nobody may take ours while it
 # is between two lives, and no client may be connected to itself.
@@ -105,7 +105,7 @@ class Installation:
     async def run(self, *arguments: str) -> str:
         """A command to its good end; returns what it printed."""
         process = await self.start(*arguments)
-        assert await process.wait() == 0, process.output
+        assert await process.wait(10 * PATIENCE) == 0, process.output
         return process.output
 
     async def end(self) -> None:

@@ -65,9 +65,9 @@ class Process:
     def ended(self) -> bool:
         return self._running.returncode is not None
 
-    async def wait(self) -> int:
+    async def wait(self, seconds: float = PATIENCE) -> int:
         """The exit code, once it has ended and everything it printed is read."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(seconds):
             code = await self._running.wait()
             await self._reading
         return code

@@ -44,20 +44,8 @@ async def test_no_address_and_no_token_is_ever_printed(
             await client.send("GET", "/v1/subjects/ada@example.com", authorization="Bearer pc_wrong"),
             await client.send("GET", "/nowhere?email=ada%40example.com"),
         ]
-    assert [answer.status for answer in answers] == [
-        200,
-        200,
-        200,
-        200,
-        404,
-        404,
-        413,
-        422,
-        422,
-        422,
-        401,
-        404,
-    ]
+    statuses = [answer.status for answer in answers]
+    assert statuses[:4] == [200] * 4 and all(400 <= status < 500 for status in statuses[4:]), statuses
     await receiver.has_heard(3)
     await installation.deliveries_end()
     await web.stop()

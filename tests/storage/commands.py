@@ -56,7 +56,7 @@ _SKEW = [
     timedelta(minutes=-5, microseconds=-1),
     *[timedelta(hours=-8), timedelta(days=-1)] * 3,
 ]
-_ANYBODY: dict[str, list[Any]] = {"address": _ADDRESSES, "external": [None] * 12 + NAMES}
+_ANYBODY: dict[str, list[Any]] = {"address": _ADDRESSES, "external": [None] * 6 + NAMES}
 _COMMON = [("newsletter", "email"), ("offers", "email")]
 
 _STOP = {

@@ -1,7 +1,8 @@
 """The worker's loop: woken at once, stopped in order, one process to each duty."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +10,7 @@ import pytest
 
 from prefcenter.domain.choices import Action, Source
 from prefcenter.storage import duties
-from prefcenter.storage.database import database_for
+from prefcenter.storage.database import StorageUnavailable, database_for
 from prefcenter.storage.delivery_queue import CONFIRMED, FAILED, PENDING
 from prefcenter.storage.duties import DELIVERIES_WAIT, claim_duty, clean_up
 from prefcenter.storage.fields import to_micros
@@ -122,6 +123,14 @@ async def test_a_post_that_never_ends_is_left_to_whoever_comes_next(
     assert (await bench.outbox.stored(delivery)).state == CONFIRMED
 
 
+async def until_it_is_back(tries: Iterator[Awaitable[object]]) -> None:
+    for attempt in tries:
+        with suppress(StorageUnavailable):
+            await attempt
+            return
+    raise AssertionError("the database did not come back")
+
+
 async def test_a_worker_survives_a_database_that_goes_away(
     postgres_server: PostgresServer, postgres_template: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +146,7 @@ async def test_a_worker_survives_a_database_that_goes_away(
             await asyncio.sleep(0.05)
             postgres_server.start()
             bench.clock.pass_by(minutes=2)  # the first one's result may have been lost with the server
-            await outbox.deliveries(shop)
+            await until_it_is_back(outbox.deliveries(shop) for _ in range(100))
             await bench.receivers.have_heard(2)
     next(copies, None)
 
