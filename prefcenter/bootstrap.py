@@ -52,7 +52,7 @@ async def open_services(
             catalogs = Catalogs(database, vault)
             await catalogs.refresh()
             journal = Journal(database, catalogs, vault, on_deliveries)
-            yield Services(
+            services = Services(
                 settings=settings,
                 database=database,
                 catalogs=catalogs,
@@ -62,7 +62,10 @@ async def open_services(
                 links=Links(keys),
                 fingerprinter=Fingerprinter(settings.pepper.reveal().encode()),
             )
-            await journal.close()
+            try:
+                yield services
+            finally:
+                await journal.close()
     finally:
         await database.close()
 

@@ -1,4 +1,4 @@
-"""Signed links: one power, one salt, one lifetime (DESIGN 6). No link carries an address.
+"""Signed links: one power, one salt, one lifetime (docs/decisions/0004). No link carries an address.
 
 Every power is a different kind of token: the salt is part of the key, so one never works as another.
 """
@@ -17,8 +17,8 @@ from hashlib import sha256
 from itsdangerous.signer import Signer
 
 from prefcenter.domain.addresses import FINGERPRINT_BYTES
+from prefcenter.domain.judge import UNDO_LIFE
 
-UNDO_LIFE = timedelta(minutes=30)
 MANAGE_LIFE = timedelta(days=60)
 
 MAX_TOKEN = 400

@@ -50,7 +50,7 @@ def test_every_route_is_in_the_docs():
     everything = README + API + OPERATING + ARCHITECTURE
     for route in ROUTES:
         assert isinstance(route, Route | Mount)
-        assert route.path.replace("{token}", "") in everything
+        assert re.sub(r"{token}|:hex128", "", route.path) in everything
 
 
 @pytest.mark.parametrize("word", [*SCOPES, *EVENTS, *REASONS, *Cause])
@@ -65,3 +65,11 @@ def test_what_the_architecture_names_is_there():
         found = [path for path in ROOT.glob(f"**/{file}") if ".venv" not in path.parts]
         assert found, file
         assert any(re.search(rf"(def|class) {name}\b", path.read_text()) for path in found), (file, name)
+
+
+def test_every_link_between_the_docs_leads_somewhere():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), (page.name, target)

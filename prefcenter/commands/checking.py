@@ -14,19 +14,19 @@ from prefcenter.bootstrap import utc_now, wanted_catalog
 from prefcenter.catalog import CatalogError
 from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
+from prefcenter.domain.addresses import parse_email
+from prefcenter.domain.purposes import PROBE_PURPOSE
 from prefcenter.links import StopLink
 from prefcenter.mail.errors import SendError
 from prefcenter.mail.smtp import SmtpSender
 from prefcenter.settings import Settings
 from prefcenter.storage.database import StorageUnavailable, check_writable
+from prefcenter.storage.vault import CannotUnseal
 from prefcenter.storage.verify import verify as verify_ledger
 from prefcenter.use_cases.services import Services
 
 _TIMEOUT_SECONDS = 10.0
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
-
-#: A purpose that no catalog can hold, so the test's one-click stops nothing for anybody.
-PROBE_PURPOSE = "check--one-click"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ async def check(settings: Settings) -> int:
     findings = [_base_url(settings), _webhooks(settings)]
     try:
         async with opened(settings) as services:
-            findings += [await _database(services), _catalog(services), await _one_click(services)]
+            findings += [await _database(services), await _keys(services)]
+            findings += [_catalog(services), await _one_click(services)]
     except (CommandError, StorageUnavailable) as error:
         findings.append(Finding("problem", "database", str(error)))
         findings.append(_file(settings))
@@ -74,6 +75,21 @@ async def _database(services: Services) -> Finding:
     await check_writable(services.database)
     head = await services.reader.head()
     return Finding("ok", "database", f"{services.database.dialect}, durable, writable; {head} entries")
+
+
+async def _keys(services: Services) -> Finding:
+    """Whether the configured keys open what was sealed, first and last, and the pepper still finds it."""
+    sample = await services.reader.ends_of_contacts()
+    for contact in sample:
+        try:
+            address = services.reader.address(contact)
+        except CannotUnseal:
+            detail = "PREFCENTER_SECRET_KEYS lacks a key that addresses were sealed with; put it back"
+            return Finding("problem", "keys", detail)
+        if services.fingerprinter.of_email(parse_email(address)).wide != contact.wide:
+            detail = "PREFCENTER_PEPPER is not the one that fingerprints were made with: no stop is found"
+            return Finding("problem", "keys", detail)
+    return Finding("ok", "keys", "open what is sealed" if sample else "nothing is sealed yet")
 
 
 def _catalog(services: Services) -> Finding:

@@ -1,6 +1,6 @@
 """Email addresses: their forms, the keyed fingerprints they are found by, and how they are masked.
 
-Stops match widely (every spelling), a yes matches narrowly (one mailbox): STANDARDS 3.6, DESIGN 7.
+Stops match widely (every spelling), a yes matches narrowly (one mailbox) (docs/decisions/0004).
 """
 
 from __future__ import annotations

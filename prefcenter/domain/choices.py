@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from prefcenter.domain.purposes import ANY, Basis, Purpose
+from prefcenter.domain.purposes import ANY, Purpose
 
 
 class Action(StrEnum):
@@ -43,7 +43,7 @@ STOPS = frozenset(
 
 
 class Source(StrEnum):
-    """By which way a choice reached us; its authority follows from it (DESIGN 4.2)."""
+    """By which way a choice reached us; its authority follows from it (docs/rules.md)."""
 
     ONE_CLICK = "one_click"
     PAGE = "page"
@@ -59,7 +59,7 @@ class Source(StrEnum):
 
 
 class YesRule(StrEnum):
-    """When a yes by a source counts: the lower half of the first table of DESIGN 4.2."""
+    """When a yes by a source counts: the first table of docs/rules.md."""
 
     SHOWN = "shown"
     ATTESTED = "attested"
@@ -153,7 +153,6 @@ class Choice:
     shown_seq: int | None = None
     proof: Proof = Proof.NONE
     until: datetime | None = None
-    target: str | None = None
     wording: str | None = None
 
 
@@ -180,6 +179,15 @@ class Entry:
     until: datetime | None = None
 
 
+def stopping_action(key: str, purpose: Purpose | None) -> Action:
+    """What a plain "stop" of `key` is: an objection (all marketing, legitimate interest) or a withdrawal.
+
+    `purpose` None: `*`, or in no catalog.
+    """
+    objects = key == ANY or (purpose is not None and purpose.is_objected_to)
+    return Action.OBJECT if objects else Action.WITHDRAW
+
+
 def cause_of(action: Action, key: str, purpose: Purpose | None) -> Cause:
     """The cause that a stopping action on the purpose `key` leaves; `purpose` None: in no catalog.
 
@@ -190,7 +198,7 @@ def cause_of(action: Action, key: str, purpose: Purpose | None) -> Cause:
         return fixed
     if key == ANY:
         return Cause.ALL_MARKETING
-    if action is Action.OBJECT or (purpose is not None and purpose.basis == Basis.LEGITIMATE_INTEREST):
+    if action is Action.OBJECT or (purpose is not None and purpose.is_objected_to):
         return Cause.OBJECTED
     return Cause.REFUSED if action is Action.REFUSE else Cause.WITHDRAWN
 

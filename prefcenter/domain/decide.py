@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from prefcenter.domain.choices import Cause, Proof, Status
@@ -12,7 +12,7 @@ from prefcenter.domain.purposes import Basis, Purpose
 from prefcenter.domain.regimes import Regime
 from prefcenter.domain.standing import VALID, Standing, Stop, covers, outlives
 
-#: Precedence of reasons (DESIGN 4.2): a lower rank speaks first.
+#: Precedence of reasons (docs/rules.md): a lower rank speaks first.
 RANK: dict[Cause, int] = {
     Cause.ERASED: 1,
     Cause.BOUNCED: 2,
@@ -53,6 +53,7 @@ class Decision:
     entry: str | None = None
     until: datetime | None = None
     missing: tuple[str, ...] = ()
+    pending_version: int | None = None
 
 
 def decide(
@@ -64,11 +65,34 @@ def decide(
     stops: Iterable[Stop],
     now: datetime,
     facts: Facts = NO_FACTS,
+    version: int | None = None,
+    recipient: str | None = None,
 ) -> Decision:
     """Say whether a message of this purpose may be sent on this channel.
 
     `stops` are those of every address of the person; the ones that do not cover the purpose are passed over.
+    `version`, `recipient`: what is to be sent is of this version, or goes to this third party: nobody agreed
+    to what they were not shown.
     """
+    held = _decide(purpose, channel, regime, standing, stops, now, facts)
+    if not held.allowed or purpose is None:
+        return held
+    newer = version is not None and version > (held.version or 1)
+    undisclosed = recipient is not None and recipient not in purpose.recipients
+    if newer or undisclosed:
+        return replace(held, allowed=False, reason="choice_pending", pending_version=purpose.version)
+    return held
+
+
+def _decide(
+    purpose: Purpose | None,
+    channel: str,
+    regime: Regime,
+    standing: Standing | None,
+    stops: Iterable[Stop],
+    now: datetime,
+    facts: Facts,
+) -> Decision:
     if purpose is None or purpose.retired or channel not in purpose.channels:
         return Decision(allowed=False, reason="unknown_purpose", regime=regime.name)
     stop = _first_stop(purpose, channel, standing, stops)

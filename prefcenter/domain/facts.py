@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-RELATIONSHIPS = ("customer", "client_user", "inquiry", "negotiation", "member", "donor")
-AGE_BANDS = ("under_13", "13_15", "16_17", "adult", "unknown")
-SUBSCRIBERS = ("individual", "corporate")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OptOutOffered:

@@ -1,4 +1,4 @@
-"""What counts: whether a choice takes effect, by the first table of DESIGN 4.2."""
+"""What counts: whether a choice takes effect, by the first table of docs/rules.md."""
 
 from __future__ import annotations
 

@@ -41,6 +41,9 @@ class Channel(StrEnum):
 #: The wildcard in choices and stops: every channel, or all marketing.
 ANY = "*"
 
+#: The purpose of `prefcenter check`'s one-click. No catalog can hold it, so it stops nothing for anybody.
+PROBE_PURPOSE = "check--one-click"
+
 #: Bases that nobody can opt out of: one click that stops nothing would be a lie.
 NOT_A_CHOICE = frozenset({Basis.CONTRACT, Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST})
 
@@ -66,7 +69,7 @@ class Translation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Purpose:
-    """One purpose in one version. `basis` None: as the person's regime asks (DESIGN 4.3)."""
+    """One purpose in one version. `basis` None: as the person's regime asks."""
 
     key: str
     title: str
@@ -90,6 +93,11 @@ class Purpose:
     def is_a_choice(self) -> bool:
         """Whether a person can say yes or no to it at all."""
         return self.basis not in NOT_A_CHOICE and self.kind is not Kind.SERVICE
+
+    @property
+    def is_objected_to(self) -> bool:
+        """Whether a "no" to it is an objection (GDPR Art. 21(2)) rather than a withdrawal."""
+        return self.basis == Basis.LEGITIMATE_INTEREST
 
     @property
     def is_marketing(self) -> bool:

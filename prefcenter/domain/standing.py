@@ -148,7 +148,7 @@ def outlives(standing: Standing | None, stop: Stop) -> bool:
 
 
 def counts(standing: Standing | None, stops: Iterable[Stop], purpose: Purpose) -> bool:
-    """Whether the yes is greater than every stop that matches it (DESIGN 4.2)."""
+    """Whether the yes is greater than every stop that matches it (docs/rules.md)."""
     if standing is None or standing.status not in VALID:
         return False
     return all(
@@ -204,7 +204,7 @@ def _know_address(state: State, entry: Entry) -> None:
 
 
 def _change_address(state: State, entry: Entry) -> None:
-    """Stops go along to the new address, but for bounces; yeses become never-asked (DESIGN 4.6)."""
+    """Stops go along to the new address, but for bounces; yeses become never-asked (docs/rules.md)."""
     assert entry.subject is not None and entry.target is not None
     before = bytes.fromhex(entry.target)
     mine = state.stops.get(entry.wide, {})

@@ -1,4 +1,4 @@
-"""The applied catalog: the database is the truth, and every past state of it is kept (DESIGN 4.5)."""
+"""The applied catalog: the database is the truth, and every past state of it is kept (docs/rules.md)."""
 
 from __future__ import annotations
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from prefcenter.storage.database import AnyDatabase, Row, Statement, Tx
+from prefcenter.storage.database import AnyDatabase, Row, Statement
 from prefcenter.storage.endpoints import GONE
 from prefcenter.storage.fields import from_micros, to_micros
 from prefcenter.storage.vault import CannotUnseal, Vault
@@ -29,7 +28,7 @@ _CLAIM = """
 UPDATE delivery SET token = token + 1, attempts = attempts + 1, next_at = $3 WHERE id {among} (
     SELECT id FROM delivery WHERE connection_id = $1 AND state = 'pending' AND next_at <= $2
     ORDER BY next_at LIMIT $4 {skip_locked}){end}
-RETURNING id, event, suppressing, body, attempts, created_at, token
+RETURNING id, suppressing, body, attempts, created_at, token
 """
 _CLAIMS = {
     # An array is made once; a subquery after IN may be run again for each row, and pass over other ones.
@@ -84,7 +83,6 @@ class Claimed:
     """
 
     id: str
-    event: str
     suppressing: bool
     body: bytes | None
     attempts: int
@@ -127,28 +125,19 @@ class DeliveryQueue:
 
     async def claim(self, endpoint: str, most: int, now: datetime) -> list[Claimed]:
         sql = _CLAIMS[self._database.dialect]
-        async with self._write() as tx:
+        async with self._database.write() as tx:
             found = await tx.fetch(sql, endpoint, to_micros(now), to_micros(now + self._lease), most)
         return [
             Claimed(
                 row[0],
-                row[1],
-                bool(row[2]),
-                self._open(row[3]),
-                row[4],
-                from_micros(row[5]),
-                row[6],
+                bool(row[1]),
+                self._open(row[2]),
+                row[3],
+                from_micros(row[4]),
+                row[5],
             )
             for row in found
         ]
-
-    @asynccontextmanager
-    async def _write(self) -> AsyncIterator[Tx]:
-        async with self._database.write() as tx:
-            if self._database.dialect == "postgres":
-                # A plan made while hardly anything waited would read the whole table once much does.
-                await tx.fetch("SET LOCAL plan_cache_mode = force_custom_plan")
-            yield tx
 
     def _open(self, sealed: bytes) -> bytes | None:
         # One that cannot be opened must not keep the others from going out.
@@ -171,7 +160,7 @@ class DeliveryQueue:
                 await asyncio.sleep(0)
                 batch, self._finished = self._finished, []
                 try:
-                    async with self._write() as tx:
+                    async with self._database.write() as tx:
                         # Sorted, so that two workers never wait for each other in a circle.
                         rows = sorted((_row(one, now) for one, now, _ in batch), key=lambda row: str(row[5]))
                         await tx.many(_FINISH, rows)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prefcenter.domain.choices import STOPS, Action, Cause, Effect, Entry
+from prefcenter.domain.choices import Action, Effect, Entry, scope_of
 from prefcenter.domain.decide import decide
-from prefcenter.domain.purposes import ANY, Purpose
-from prefcenter.domain.regimes import OPT_IN
+from prefcenter.domain.purposes import ANY, PROBE_PURPOSE, Purpose
+from prefcenter.domain.regimes import regime_of
 from prefcenter.domain.status import status_of
 from prefcenter.storage import rows
 from prefcenter.storage.database import Row
@@ -27,15 +27,10 @@ if TYPE_CHECKING:
 
 _NO_CHOICE = frozenset({Action.FACT, Action.ADDRESS_CHANGED})
 
-#: Causes that reach beyond the purpose they were said on.
-_WIDE_CAUSES = frozenset(
-    {Cause.ALL_MARKETING, Cause.COMPLAINED, Cause.BOUNCED, Cause.ERASED, Cause.SIGNAL, Cause.OBJECTED}
-)
-
 
 def born_of(entry: Entry, batch: Batch, externals: Mapping[str, Sequence[str]]) -> Iterator[Row]:
     """The rows of `statements.ADD_DELIVERY` for one new entry."""
-    if entry.action in _NO_CHOICE:
+    if entry.action in _NO_CHOICE or entry.purpose == PROBE_PURPOSE:
         return
     subjects = [entry.subject] if entry.subject else batch.people.subjects_at(entry.wide)
     people = [_who(subject, entry, batch, externals) for subject in subjects] or [Who(None, None, ())]
@@ -67,25 +62,27 @@ def _events(entry: Entry, people: Sequence[Who], batch: Batch) -> Iterator[tuple
 
 
 def _touched(entry: Entry, batch: Batch) -> Iterator[tuple[Purpose, str]]:
-    reaches_far = entry.purpose == ANY or entry.cause in _WIDE_CAUSES or entry.action in STOPS
+    """What the entry may have changed: the scope of its cause, or just what it names."""
+    named = (entry.purpose, entry.channel)
+    key, on = named if entry.cause is None else scope_of(entry.cause, *named)
     for purpose in batch.purposes.all():
-        if purpose.retired or entry.purpose not in (ANY, purpose.key):
-            continue
-        for channel in purpose.channels:
-            if channel == entry.channel or entry.channel == ANY or reaches_far:
-                yield purpose, channel
+        if key in (ANY, purpose.key):
+            for channel in purpose.channels:
+                if on in (ANY, channel):
+                    yield purpose, channel
 
 
 def _standing_data(entry: Entry, who: Who, purpose: Purpose, channel: str, batch: Batch) -> dict[str, Any]:
     """The newest state; `version` grows, so a receiver can drop what comes late."""
     assert who.id is not None
+    facts = rows.facts_of(batch.facts.get(who.id, {}))
     decision = decide(
         purpose,
         channel=channel,
-        regime=OPT_IN,
+        regime=regime_of(facts),
         standing=batch.state.standings.get(who.id, {}).get((purpose.key, channel)),
         stops=batch.state.stops_of(batch.people.wides_of(who.id)),
-        facts=rows.facts_of(batch.facts.get(who.id, {})),
+        facts=facts,
         now=entry.recorded_at,
     )
     return {

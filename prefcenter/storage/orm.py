@@ -13,7 +13,8 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 from tortoise.migrations.api import migrate as tortoise_migrate
 from tortoise.migrations.executor import MigrationExecutor
 
-from prefcenter.storage.database import POSTGRES_UNAVAILABLE, StorageUnavailable
+from prefcenter.storage.postgres import POSTGRES_UNAVAILABLE
+from prefcenter.storage.sql import StorageUnavailable
 
 APP = "prefcenter"
 
@@ -69,7 +70,7 @@ async def migrate(url: str) -> None:
 
 @asynccontextmanager
 async def orm(url: str) -> AsyncIterator[None]:
-    """Tortoise, open for every task of this process: its state is in a ContextVar otherwise (DESIGN 10)."""
+    """Tortoise, open for every task of this process: its state is in a ContextVar otherwise."""
     async with TortoiseContext() as context:
         await context.init(config=orm_config(url), _enable_global_fallback=True)
         yield

@@ -1,4 +1,4 @@
-"""Whose address is it: subjects, external ids and contact points while a batch is recorded (DESIGN 4.6)."""
+"""Whose address is it: subjects, external ids and contact points of a batch (docs/rules.md)."""
 
 from __future__ import annotations
 

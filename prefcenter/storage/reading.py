@@ -160,6 +160,12 @@ class Reader:
             owners.setdefault(contact.wide, []).append(contact.subject)
         return owners
 
+    async def ends_of_contacts(self) -> list[ContactPoint]:
+        """The first and the last contact point ever made: a sample of what was sealed when."""
+        sql = "SELECT subject_id, channel, narrow, wide, sealed, epoch FROM contact_point ORDER BY id"
+        async with self._database.read() as tx:
+            return [_contact(row) for end in ("", " DESC") for row in await tx.fetch(f"{sql}{end} LIMIT 1")]
+
     async def all_contacts(self, channel: str) -> AsyncIterator[ContactPoint]:
         """Every contact point of a channel, a thousand at a time."""
         sql = (

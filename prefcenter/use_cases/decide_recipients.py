@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prefcenter.domain.addresses import Fingerprints, InvalidAddress, parse_email
-from prefcenter.domain.decide import Decision
+from prefcenter.domain.decide import Decision, decide
+from prefcenter.domain.regimes import regime_of
 from prefcenter.storage.reading import Person
 from prefcenter.use_cases.services import Services
-from prefcenter.use_cases.standings import decision_on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,9 +32,19 @@ INVALID = Decision(allowed=False, reason="invalid_address")
 
 
 async def decide_recipients(
-    services: Services, purpose_key: str, channel: str, recipients: Sequence[Recipient], now: datetime
+    services: Services,
+    purpose_key: str,
+    channel: str,
+    recipients: Sequence[Recipient],
+    now: datetime,
+    *,
+    version: int | None = None,
+    recipient: str | None = None,
 ) -> list[Answered]:
-    """A decision for each recipient, in order. Nobody is created."""
+    """A decision for each of the people, in order. Nobody is created.
+
+    `version`, `recipient`: as `decide` takes them.
+    """
     purpose = services.catalogs.find(purpose_key)
     people = await find_people(services, recipients)
     answers = []
@@ -42,7 +52,17 @@ async def decide_recipients(
         if person is None:
             answers.append(Answered(INVALID))
             continue
-        decision = decision_on(purpose, channel, person.standings, person.stops, person.facts, now=now)
+        decision = decide(
+            purpose,
+            channel=channel,
+            regime=regime_of(person.facts),
+            standing=person.standings.get((purpose_key, channel)),
+            stops=person.stops,
+            facts=person.facts,
+            now=now,
+            version=version,
+            recipient=recipient,
+        )
         answers.append(Answered(decision, person.matched))
     return answers
 

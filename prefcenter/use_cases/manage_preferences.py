@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from prefcenter.domain.choices import Action, Choice, Effect, Proof, Source
-from prefcenter.domain.purposes import ANY, Basis, Purpose
+from prefcenter.domain.choices import Action, Choice, Effect, Proof, Source, stopping_action
+from prefcenter.domain.purposes import ANY, Purpose
 from prefcenter.links import ManageLink
 from prefcenter.storage.reading import ContactPoint, Person
 from prefcenter.storage.units import ChoiceItem, Outcome, Ref, Unit
@@ -140,9 +140,9 @@ def _item(
 def _action(purpose: Purpose, answer: Answer) -> Action:
     if answer.wanted:
         return Action.GIVE
-    if purpose.basis == Basis.LEGITIMATE_INTEREST:
-        return Action.OBJECT
-    return Action.REFUSE if answer.shown is None else Action.WITHDRAW
+    if answer.shown is None and not purpose.is_objected_to:
+        return Action.REFUSE
+    return stopping_action(purpose.key, purpose)
 
 
 async def stop_all_marketing(services: Services, link: ManageLink, now: datetime) -> Outcome:

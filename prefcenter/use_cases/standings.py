@@ -9,7 +9,7 @@ from datetime import datetime
 from prefcenter.domain.decide import Decision, decide
 from prefcenter.domain.facts import NO_FACTS, Facts
 from prefcenter.domain.purposes import Purpose
-from prefcenter.domain.regimes import OPT_IN
+from prefcenter.domain.regimes import regime_of
 from prefcenter.domain.standing import Standing, StandingKey, Stop
 from prefcenter.domain.status import status_of
 
@@ -44,7 +44,7 @@ def decision_on(
     return decide(
         purpose,
         channel=channel,
-        regime=OPT_IN,
+        regime=regime_of(facts),
         standing=standings.get((purpose.key, channel)) if purpose else None,
         stops=stops,
         facts=facts,

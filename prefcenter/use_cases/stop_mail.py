@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from prefcenter.domain.choices import Action, Choice, Effect, Source
-from prefcenter.domain.purposes import ANY, Basis
+from prefcenter.domain.choices import Action, Choice, Effect, Source, stopping_action
+from prefcenter.domain.purposes import ANY
 from prefcenter.links import StopLink, UndoLink
 from prefcenter.storage.units import ChoiceItem, Ref, Result, Unit
 from prefcenter.use_cases.services import Services
@@ -30,17 +30,15 @@ async def stop_by_link(
     """
     key = ANY if everything else link.purpose
     purpose = None if everything else services.catalogs.find(key)
-    objects = everything or (purpose is not None and purpose.basis == Basis.LEGITIMATE_INTEREST)
     choice = Choice(
-        action=Action.OBJECT if objects else Action.WITHDRAW,
+        action=stopping_action(key, purpose),
         source=source,
         purpose=key,
         channel=ANY if everything else CHANNEL,
     )
-    if link.campaign:
-        evidence["campaign"] = link.campaign
-    unit = Unit(now=now, choices=(ChoiceItem(ref=Ref(wide=link.wide), choice=choice, evidence=evidence),))
-    outcome = await services.journal.record(unit)
+    told = {**evidence, "campaign": link.campaign} if link.campaign else evidence
+    item = ChoiceItem(ref=Ref(wide=link.wide), choice=choice, evidence=told)
+    outcome = await services.journal.record(Unit(now=now, choices=(item,)))
     return outcome.results[0]
 
 

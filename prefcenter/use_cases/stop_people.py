@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from prefcenter.domain.addresses import parse_email
-from prefcenter.domain.choices import Action, Choice, Source
-from prefcenter.domain.purposes import ANY, Basis
+from prefcenter.domain.choices import Choice, Source, stopping_action
+from prefcenter.domain.purposes import ANY
 from prefcenter.storage.units import ChoiceItem, Ref
 from prefcenter.use_cases.record_choices import record
 from prefcenter.use_cases.services import Services
@@ -51,9 +51,8 @@ async def _stop_all(
 
 def _item(services: Services, ref: Ref, key: str, stated_at: datetime | None, reason: str) -> ChoiceItem:
     purpose = None if key == ANY else services.catalogs.find(key)
-    objects = key == ANY or (purpose is not None and purpose.basis == Basis.LEGITIMATE_INTEREST)
     choice = Choice(
-        action=Action.OBJECT if objects else Action.WITHDRAW,
+        action=stopping_action(key, purpose),
         source=Source.OPERATOR,
         purpose=key,
         channel=ANY if key == ANY else CHANNEL,

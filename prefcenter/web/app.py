@@ -42,7 +42,8 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with services() as opened:
             web.services = opened
-            refreshing = asyncio.create_task(_refresh(opened))
+            ending = asyncio.Event()
+            refreshing = asyncio.create_task(_refresh(opened, ending))
             try:
                 if beside is None:
                     yield
@@ -50,9 +51,9 @@ def create_app(
                     async with beside(opened):
                         yield
             finally:
-                refreshing.cancel()
-                with suppress(asyncio.CancelledError):
-                    await refreshing
+                # Told, not cancelled: a cancellation can get lost inside a driver.
+                ending.set()
+                await refreshing
 
     app = Starlette(
         routes=[*ROUTES, *(more_routes or [])],
@@ -66,9 +67,11 @@ def create_app(
     return app
 
 
-async def _refresh(services: Services) -> None:
-    while True:
-        await asyncio.sleep(REFRESH_SECONDS)
+async def _refresh(services: Services, ending: asyncio.Event) -> None:
+    while not ending.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), REFRESH_SECONDS)
+            return
         try:
             if await services.catalogs.refresh():
                 log.info("catalog reloaded")

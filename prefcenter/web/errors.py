@@ -79,7 +79,7 @@ def not_found(request: Request) -> Response:
 
 
 def _is_for_tools(request: Request) -> bool:
-    return f"{request.url.path}/".startswith(("/v1/", "/hooks/"))
+    return f"{request.url.path}/".startswith("/v1/")
 
 
 def _handle(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""What was said, in one list, and who lives at which address: the oracle's memory (DESIGN 4.6)."""
+"""What was said, in one list, and who lives at which address: the oracle's memory (docs/rules.md)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

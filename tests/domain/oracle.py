@@ -1,4 +1,4 @@
-"""What DESIGN 4.2 says, walked literally: slow, plain, and sharing no rule with the code that it judges.
+"""What docs/rules.md says, walked literally: slow, plain, and sharing no rule with the code that it judges.
 
 It keeps everything that was ever said as one list. Each question is answered from the start of that list.
 """

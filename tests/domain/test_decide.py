@@ -8,7 +8,7 @@ import pytest
 
 from prefcenter.domain.choices import Action, Cause, Proof, Source, Status
 from prefcenter.domain.decide import Decision, decide
-from prefcenter.domain.facts import Facts, Relationship
+from prefcenter.domain.facts import NO_FACTS, Facts, Relationship
 from prefcenter.domain.purposes import Purpose, SoftOptInOffer
 from prefcenter.domain.regimes import OPT_IN
 from prefcenter.domain.standing import Standing, Stop
@@ -39,8 +39,10 @@ ORDER = [
 ]
 
 
-def ask(purpose: Purpose | None, *stops: Stop, standing: Standing | None = None, **more: Facts) -> Decision:
-    return decide(purpose, channel=EMAIL, regime=OPT_IN, standing=standing, stops=stops, now=NOW, **more)
+def ask(
+    purpose: Purpose | None, *stops: Stop, standing: Standing | None = None, facts: Facts = NO_FACTS
+) -> Decision:
+    return decide(purpose, channel=EMAIL, regime=OPT_IN, standing=standing, stops=stops, now=NOW, facts=facts)
 
 
 def stop(cause: Cause, seq: int = 1, purpose: str = "sharing") -> Stop:

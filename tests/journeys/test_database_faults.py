@@ -81,16 +81,7 @@ async def test_postgres_may_stop_and_crash_under_load(
         print(f"{name}: {value}")
 
 
-@pytest.mark.parametrize(
-    "remembered",
-    [
-        True,
-        pytest.param(
-            False,
-            marks=pytest.mark.xfail(reason="Tortoise's errors are not told as StorageUnavailable: 500"),
-        ),
-    ],
-)
+@pytest.mark.parametrize("remembered", [True, False])
 async def test_tools_are_told_to_come_back_while_postgres_is_away(
     on_postgres: Installation, postgres_server: PostgresServer, remembered: bool
 ) -> None:

@@ -275,7 +275,7 @@ def machine(database_url: str) -> Iterator[type[JournalMachine]]:
 
 
 def test_any_history_adds_up_and_agrees_with_the_tables(machine: type[JournalMachine]) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=10, stateful_step_count=40))
+    run_state_machine_as_test(machine, settings=settings(max_examples=8, stateful_step_count=25))
 
 
 @pytest.mark.torture

@@ -49,7 +49,7 @@ async def test_an_empty_ledger_is_in_order(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("column", COLUMNS)
 async def test_an_edit_of_any_column_of_any_entry_is_found(written: Ledger, column: str) -> None:
-    for seq in range(1, LENGTH + 1):
+    for seq in (1, 3, 6, LENGTH):
         (before,) = (await written.rows(f"SELECT {column} FROM ledger WHERE seq = $1", seq))[0]
         await written.change(f"UPDATE ledger SET {column} = $1 WHERE seq = $2", edited(column, before), seq)
         assert await problems(written), (column, seq)
@@ -70,7 +70,7 @@ def edited(column: str, before: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("seq", range(1, LENGTH))
+@pytest.mark.parametrize("seq", [1, 4, LENGTH - 1])
 async def test_a_missing_entry_is_found(written: Ledger, seq: int) -> None:
     await written.change("DELETE FROM ledger WHERE seq = $1", seq)
     assert any("missing" in problem for problem in await problems(written))
@@ -98,12 +98,19 @@ async def test_an_inserted_entry_is_found(written: Ledger) -> None:
     assert await problems(written)
 
 
-@pytest.mark.parametrize("seq", range(1, LENGTH))
-async def test_two_swapped_entries_are_found(written: Ledger, seq: int) -> None:
+async def test_two_swapped_entries_are_found(written: Ledger) -> None:
+    for seq in range(1, LENGTH):
+        await swap(written, seq)
+        assert await problems(written), seq
+        await swap(written, seq)
+    assert await problems(written) == []
+
+
+async def swap(ledger: Ledger, seq: int) -> None:
+    """An entry takes the place of the next, evidence and all."""
     for table in ("ledger", "payload"):
         for old, new in ((seq, 0), (seq + 1, seq), (0, seq + 1)):
-            await written.change(f"UPDATE {table} SET seq = $1 WHERE seq = $2", new, old)
-    assert await problems(written)
+            await ledger.change(f"UPDATE {table} SET seq = $1 WHERE seq = $2", new, old)
 
 
 async def test_swapped_evidence_is_found(written: Ledger) -> None:

@@ -157,7 +157,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="webhooks:write",
         handler=webhooks.remove_webhook,
         status=204,
-        summary="Delete a webhook endpoint; what waits for it is dropped",
+        summary="Delete a webhook endpoint; what waits for it is given up",
     ),
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,7 +19,6 @@ from prefcenter.storage.reading import Person
 from prefcenter.use_cases.decide_recipients import Answered, Recipient, decide_recipients
 from prefcenter.use_cases.mint_links import minter
 from prefcenter.use_cases.refusals import ItemError, Refused
-from prefcenter.use_cases.services import Services
 from prefcenter.use_cases.standings import all_standings
 from prefcenter.web.api.answers import (
     ChangesResponse,
@@ -76,8 +76,16 @@ async def post_decisions(request: Request, _: Key) -> Response:
     decisions: list[DecisionOut] = []
     for start in range(0, len(recipients), CHUNK):
         part = recipients[start : start + CHUNK]
-        answers = await decide_recipients(web.services, wanted.purpose, wanted.channel, part, now)
-        decisions += [_decision_out(web.services, wanted, answer) for answer in answers]
+        answers = await decide_recipients(
+            web.services,
+            wanted.purpose,
+            wanted.channel,
+            part,
+            now,
+            version=_given(wanted.version),
+            recipient=_given(wanted.recipient),
+        )
+        decisions += [_decision_out(answer) for answer in answers]
         await asyncio.sleep(0)
     response = DecisionsResponse(
         purpose=wanted.purpose,
@@ -97,26 +105,14 @@ def _recipient(index: int, given: Any) -> Recipient:
     return Recipient(**said)
 
 
-def _decision_out(services: Services, wanted: DecisionsRequest, answered: Answered) -> DecisionOut:
-    decision = answered.decision
-    out = _out(DecisionOut, decision)
+def _decision_out(answered: Answered) -> DecisionOut:
+    out = _out(DecisionOut, answered.decision)
     out.matched = answered.matched
-    if not decision.allowed:
-        return out
-    purpose = services.catalogs.find(wanted.purpose)
-    held = decision.version or 1
-    newer = wanted.version is not msgspec.UNSET and wanted.version > held
-    undisclosed = wanted.recipient is not msgspec.UNSET and (
-        purpose is None or wanted.recipient not in purpose.recipients
-    )
-    if newer or undisclosed:
-        # Nobody agreed to what they were not shown: a newer version, or a third party not in theirs.
-        out.allowed, out.reason, out.pending_version = (
-            False,
-            "choice_pending",
-            purpose.version if purpose else None,
-        )
     return out
+
+
+def _given(value: T | UnsetType) -> T | None:
+    return None if isinstance(value, UnsetType) else value
 
 
 async def post_links(request: Request, _: Key) -> Response:

@@ -181,8 +181,6 @@ class Errors:
         if item.action == "request":
             message = "double opt-in by mail is not offered yet; record the yes of a form, or ask on the page"
             self.add(index, "action", message)
-        if item.until is not msgspec.UNSET and item.action != "defer":
-            self.add(index, "until", "goes with action 'defer' only")
 
     def no_duplicates(self, items: Iterable[tuple[Ref | None, str]], message: str) -> None:
         """Refuse a person who is named twice, by any of their names, for the same matter."""

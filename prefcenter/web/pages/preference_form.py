@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from prefcenter.domain.choices import Cause
-from prefcenter.domain.purposes import Basis, Purpose
+from prefcenter.domain.purposes import Purpose
 from prefcenter.use_cases.manage_preferences import Answer, Row
 from prefcenter.use_cases.standings import PurposeStanding
 from prefcenter.web.state import Web
@@ -49,7 +49,7 @@ class PreferenceForm:
             standing=row.standing,
             shown=_shown(row.standing),
             recipients=self._recipients(row.purpose),
-            is_objection=_is_objection(row.purpose),
+            is_objection=row.purpose.is_objected_to,
             words=_digest(self._wording(row.purpose, on=True)),
         )
 
@@ -78,7 +78,7 @@ class PreferenceForm:
 
     def _wording(self, purpose: Purpose, *, on: bool) -> str:
         """All that was read beside an answer, the answer's own words last."""
-        no = self._objection if _is_objection(purpose) else self._no
+        no = self._objection if purpose.is_objected_to else self._no
         lines = [purpose.title, purpose.description, *self._recipients(purpose), self._yes if on else no]
         return "\n".join(lines)
 
@@ -91,10 +91,6 @@ def _shown(standing: PurposeStanding) -> str:
     if standing.allowed:
         return ON
     return OFF if standing.reason in _SAID_NO else OPEN
-
-
-def _is_objection(purpose: Purpose) -> bool:
-    return purpose.basis == Basis.LEGITIMATE_INTEREST
 
 
 def _digest(wording: str) -> str:
