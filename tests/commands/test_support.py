@@ -109,6 +109,7 @@ def test_check_before_anything_is_in_force_says_what_to_do(local_console: Consol
         "links": "warning",
         "webhooks": "ok",
         "database": "ok",
+        "keys": "ok",
         "catalog": "problem",
         "one-click": "problem",
         "mail": "problem",
@@ -116,6 +117,16 @@ def test_check_before_anything_is_in_force_says_what_to_do(local_console: Consol
     assert "prefcenter apply" in checked.out
     private = local_console.run("check", environ={"PREFCENTER_ALLOW_PRIVATE_WEBHOOKS": "1"}).out
     assert findings(private)["webhooks"] == "warning"
+
+
+def test_check_finds_keys_that_are_not_those_of_the_database(console: Console) -> None:
+    asyncio.run(people(console.folder, console.environ["PREFCENTER_DATABASE_URL"], "ada@example.com"))
+    for name in ("PREFCENTER_SECRET_KEYS", "PREFCENTER_PEPPER"):
+        checked = console.run("check", environ={name: "another-secret-than-before-" * 2})
+        assert checked.code == 1
+        assert findings(checked.out)["keys"] == "problem"
+        assert name in checked.out
+    assert findings(console.run("check").out)["keys"] == "ok"
 
 
 def findings(out: str) -> dict[str, str]:
