@@ -24,7 +24,9 @@ MANAGE_LIFE = timedelta(days=60)
 MAX_TOKEN = 400
 MAX_CAMPAIGN = 32
 _SEPARATOR = "."
-_SECONDS_BYTES = 5
+_MOMENT_BYTES = 7
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Power(StrEnum):
@@ -79,11 +81,11 @@ class _FastSigner(Signer):
 
     def __init__(self, key: bytes) -> None:
         super().__init__(key, sep=_SEPARATOR, key_derivation="none", digest_method=sha256)
-        self._key = key
+        self.signing_key = key
 
     def get_signature(self, value: str | bytes) -> bytes:
         raw = value.encode() if isinstance(value, str) else value
-        return b2a_base64(hmac.digest(self._key, raw, "sha256"), newline=False).translate(_URL_SAFE, b"=")
+        return _encode(hmac.digest(self.signing_key, raw, "sha256"))
 
 
 class Links:
@@ -103,13 +105,15 @@ class Links:
     def stop_minter(self, purpose: str, campaign: str = "") -> Callable[[bytes], str]:
         """A function from wide fingerprints to stop tokens, for a list of recipients."""
         tail = f"{purpose}\0{campaign}".encode()
-        signature = self._stop[0].get_signature
-        encode, table = b2a_base64, _URL_SAFE
+        key, digest, encode, table = self._stop[0].signing_key, hmac.digest, b2a_base64, _URL_SAFE
+        # 32 bytes of signature make one character of padding.
+        end = -(-(FINGERPRINT_BYTES + len(tail)) % 3) or None
 
         def mint(wide: bytes) -> str:
             # `_mint`, spelled out: this runs once for every recipient of every mailing.
-            value = encode(wide + tail, newline=False).translate(table, b"=")
-            return (value + b"." + signature(value)).decode()
+            value = encode(wide + tail, newline=False)[:end].translate(table)
+            signature = encode(digest(key, value, "sha256"), newline=False)[:-1].translate(table)
+            return (value + b"." + signature).decode()
 
         return mint
 
@@ -120,19 +124,19 @@ class Links:
         return StopLink(payload[:FINGERPRINT_BYTES], purpose, campaign)
 
     def undo(self, link: UndoLink) -> str:
-        return _mint(self._undo[0], bytes.fromhex(link.entry) + _seconds(link.issued_at))
+        return _mint(self._undo[0], bytes.fromhex(link.entry) + _micros(link.issued_at))
 
     def read_undo(self, token: str) -> UndoLink:
         """Raises BadLink. Does not look at the age: ask `expired`."""
         payload = _read(token, self._undo)
-        return UndoLink(payload[:-_SECONDS_BYTES].hex(), _moment(payload[-_SECONDS_BYTES:]))
+        return UndoLink(payload[:-_MOMENT_BYTES].hex(), _moment(payload[-_MOMENT_BYTES:]))
 
     def manage(self, link: ManageLink) -> str:
         return self.manage_minter(link.issued_at)(link.narrow, link.wide)
 
     def manage_minter(self, issued_at: datetime) -> Callable[[bytes, bytes], str]:
         """A function from (narrow, wide) fingerprints to manage tokens."""
-        tail = _seconds(issued_at)
+        tail = _micros(issued_at)
         signer = self._manage[0]
 
         def mint(narrow: bytes, wide: bytes) -> str:
@@ -147,7 +151,7 @@ class Links:
         return ManageLink(narrow, rest[:FINGERPRINT_BYTES], _moment(rest[FINGERPRINT_BYTES:]))
 
 
-def _signer(secret_key: bytes, power: Power) -> Signer:
+def _signer(secret_key: bytes, power: Power) -> _FastSigner:
     # The salt goes into the key here, once, rather than at every signature.
     key = hmac.digest(secret_key, b"prefcenter link " + power.encode(), sha256)
     return _FastSigner(key)
@@ -186,9 +190,9 @@ def _encode(payload: bytes) -> bytes:
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-def _seconds(moment: datetime) -> bytes:
-    return int(moment.timestamp()).to_bytes(_SECONDS_BYTES, "big")
+def _micros(moment: datetime) -> bytes:
+    return ((moment - _EPOCH) // _MICROSECOND).to_bytes(_MOMENT_BYTES, "big")
 
 
-def _moment(seconds: bytes) -> datetime:
-    return datetime.fromtimestamp(int.from_bytes(seconds, "big"), UTC)
+def _moment(micros: bytes) -> datetime:
+    return _EPOCH + int.from_bytes(micros, "big") * _MICROSECOND

@@ -100,7 +100,7 @@ def test_a_link_has_one_power(power: str) -> None:
 def test_the_same_bytes_signed_for_one_power_have_no_other() -> None:
     """Even where the payload reads well as another's, the salt keeps them apart."""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    same = bytes(32) + bytes(5)
+    same = bytes(32) + bytes(7)
     tokens = [
         LINKS.stop(StopLink(same[:16], same[17:].decode())),
         LINKS.undo(UndoLink(same[:32].hex(), epoch)),

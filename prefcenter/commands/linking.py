@@ -44,7 +44,7 @@ async def links(
             raise CommandError("\n".join(f"{e.field}: {e.message}" for e in error.errors)) from error
     _refuse_the_same(source, target)
     with _reading(source) as lines:
-        reader = csv.DictReader(lines)
+        reader = csv.DictReader(lines, strict=True)
         # The header is read before OUT is touched.
         column = _email_column(reader)
         with _writing(target) as out, _progress(source) as advance:
@@ -60,6 +60,8 @@ def _refuse_the_same(source: Path | None, target: Path | None) -> None:
 
 def _email_column(reader: csv.DictReader[str]) -> str:
     columns = [name for name in reader.fieldnames or () if name]
+    if twice := sorted({name for name in columns if columns.count(name) > 1}):
+        raise CommandError(f"the file has a column twice: {', '.join(twice)}; give each a name of its own")
     by_name = {name.strip().lower(): name for name in columns}
     if "email" not in by_name:
         raise CommandError(f"the file needs a column 'email'; it has: {', '.join(columns) or 'no header'}")

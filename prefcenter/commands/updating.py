@@ -18,7 +18,7 @@ async def apply(settings: Settings) -> None:
         except CannotApply as error:
             lines = [f"  {change.purpose}: {change.detail}" for change in error.changes]
             raise CommandError("\n".join(["Nothing was applied:", *lines])) from error
-    if not applied.changes:
+    if applied.was_in_force:
         print(f"In force already: catalog {applied.digest[:12]}.")
         return
     for change in applied.changes:

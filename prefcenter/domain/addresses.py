@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import partial
 from typing import NamedTuple
 
 import idna
@@ -16,10 +17,10 @@ FINGERPRINT_BYTES = 16
 MAX_LOCAL_OCTETS = 64
 MAX_ADDRESS_OCTETS = 254
 
-# RFC 5321 dot-string of 64 octets at most, LDH labels with at least one dot, a last label that is no number.
+# RFC 5321 dot-string, LDH labels with at least one dot, a last label that is no number.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_ASCII = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
+_ASCII = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
 _UTF8_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 _UTF8_LOCAL = re.compile(rf"{_UTF8_ATOM}(?:\.{_UTF8_ATOM})*")
 
@@ -48,7 +49,8 @@ class Fingerprints(NamedTuple):
 def parse_email(text: str) -> EmailAddress:
     """Read one address by RFC 5321/6531. Raises InvalidAddress."""
     wide = text.lower()
-    if _ASCII.fullmatch(text) is None or len(text) > MAX_ADDRESS_OCTETS or "xn--" in wide:
+    # Up to 64 characters the part before the @ cannot be too long; longer ones are looked at closely.
+    if _ASCII.fullmatch(text) is None or len(text) > MAX_LOCAL_OCTETS or "xn--" in wide:
         return _parse_unusual(text.strip(" "))
     if wide == text:
         return EmailAddress(text, text)
@@ -93,18 +95,22 @@ class Fingerprinter:
     """
 
     def __init__(self, pepper: bytes) -> None:
-        self._key = hashlib.blake2b(pepper, person=b"prefcenter fp").digest()
+        key = hashlib.blake2b(pepper, person=b"prefcenter fp").digest()
+        self._hashes = {
+            channel: partial(hashlib.blake2b, digest_size=FINGERPRINT_BYTES, key=key, person=space)
+            for channel, space in _SPACE.items()
+        }
+        self._email = self._hashes["email"]
 
     def of_form(self, channel: str, form: str) -> bytes:
-        return hashlib.blake2b(
-            form.encode(), digest_size=FINGERPRINT_BYTES, key=self._key, person=_SPACE[channel]
-        ).digest()
+        return self._hashes[channel](form.encode()).digest()
 
     def of_email(self, address: EmailAddress) -> Fingerprints:
-        wide = self.of_form("email", address.wide)
-        if address.narrow == address.wide:
-            return Fingerprints(wide, wide)
-        return Fingerprints(self.of_form("email", address.narrow), wide)
+        narrow, wide = address
+        found = self._email(wide.encode()).digest()
+        if narrow == wide:
+            return Fingerprints(found, found)
+        return Fingerprints(self._email(narrow.encode()).digest(), found)
 
 
 def mask(address: str) -> str:

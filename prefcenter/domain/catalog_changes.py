@@ -58,6 +58,22 @@ def compare(applied: Mapping[str, Purpose] | None, wanted: Mapping[str, Purpose]
     return tuple(changes)
 
 
+def changed_recipients(
+    applied: Mapping[str, str], wanted: Mapping[str, str], purposes: Mapping[str, Purpose]
+) -> tuple[Change, ...]:
+    """Third parties (key to name) that became another one: who said yes did not say it to them."""
+    return tuple(
+        _change(
+            purpose,
+            What.MATERIAL,
+            f"the third party {key!r} was {applied[key]!r} and is to be {wanted[key]!r}; use another key",
+        )
+        for purpose in purposes.values()
+        for key in purpose.recipients
+        if key in applied and key in wanted and applied[key] != wanted[key]
+    )
+
+
 def refusals(changes: Sequence[Change]) -> tuple[Change, ...]:
     """The changes that may not be applied as they are."""
     return tuple(change for change in changes if change.what in _REFUSED)

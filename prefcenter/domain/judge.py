@@ -106,7 +106,17 @@ def judge(choice: Choice, purpose: Purpose | None, known: Known, now: datetime) 
         return _yes(choice, purpose, known, at)
     if choice.action is Action.INVALIDATE:
         return _invalidate(known, at, now)
+    if choice.action is Action.DEFER and _shortens_a_pause(choice, known, now):
+        return Verdict(effect=Effect.NONE, reason="shorter_than_pause", occurred_at=at)
     return Verdict(effect=Effect.APPLIED, occurred_at=at)
+
+
+def _shortens_a_pause(choice: Choice, known: Known, now: datetime) -> bool:
+    """Only the person ends their pause early: to anybody else it can only become longer."""
+    if AUTHORITY[choice.source].yes in (YesRule.SHOWN, YesRule.ATTESTED):
+        return False
+    held = next((s for s in known.standings if s.key == (choice.purpose, choice.channel)), None)
+    return held is not None and held.until is not None and (choice.until is None or choice.until < held.until)
 
 
 def _clamped(choice: Choice, now: datetime) -> datetime:
@@ -150,7 +160,7 @@ def _yes(choice: Choice, purpose: Purpose | None, known: Known, at: datetime) ->
         if stop.cause is not Cause.BOUNCED and covers(stop, purpose, choice.channel)
     ]
     if rule is YesRule.IMPORTED:
-        if known.has_history:
+        if known.has_history or matching:
             return none("already_known")
         if choice.stated_at is None or not choice.wording:
             return none("no_evidence")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 import msgspec
 
 from prefcenter.catalog import Catalog, digest, from_json, to_json
-from prefcenter.domain.catalog_changes import Change, compare, refusals
+from prefcenter.domain.catalog_changes import Change, changed_recipients, compare, refusals
 from prefcenter.domain.purposes import Purpose
 from prefcenter.storage import statements
 from prefcenter.storage.database import AnyDatabase, Tx, insert
@@ -51,10 +51,11 @@ class CannotApply(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an `apply` came to. `changes` is empty where the catalog was in force already."""
+    """What an `apply` came to. `changes` are those of purposes; others (controller, notice) have none."""
 
     digest: str
     changes: Sequence[Change]
+    was_in_force: bool = False
 
 
 class Catalogs:
@@ -66,6 +67,7 @@ class Catalogs:
         self._id: int | None = None
         self._catalog: Catalog | None = None
         self._purposes: dict[str, Purpose] = {}
+        self._recipients: dict[str, str] = {}
 
     @property
     def current(self) -> Catalog | None:
@@ -101,6 +103,7 @@ class Catalogs:
             for key, purpose in past.items()
             if key not in current.purposes
         }
+        self._recipients = {key: one.name for catalog in catalogs for key, one in catalog.recipients.items()}
         self._id, self._catalog = id_, current
         self._purposes = {**current.purposes, **retired}
 
@@ -113,7 +116,7 @@ class Catalogs:
                 self._take(rows[0][0], bodies)
             wanted = _with_versions(wanted, self._purposes)
             if self._catalog is not None and digest(self._catalog) == digest(wanted):
-                return Applied(digest(wanted), ())
+                return Applied(digest(wanted), (), was_in_force=True)
             changes = self.plan(wanted)
             if refused := refusals(changes):
                 raise CannotApply(refused)
@@ -124,7 +127,11 @@ class Catalogs:
 
     def plan(self, wanted: Catalog) -> tuple[Change, ...]:
         """What `apply` would change, and what it would refuse."""
-        return compare(self._purposes or None, wanted.purposes)
+        names = {key: one.name for key, one in wanted.recipients.items()}
+        return (
+            *compare(self._purposes or None, wanted.purposes),
+            *changed_recipients(self._recipients, names, wanted.purposes),
+        )
 
     async def _write(
         self, tx: Tx, wanted: Catalog, changes: Sequence[Change], *, first: bool, now: datetime

@@ -68,7 +68,9 @@ class Journal:
         try:
             answers = await self._commit([unit for unit, _ in waiting])
         except StorageUnavailable as error:
-            for _, future in waiting:
+            # Whoever waited behind them has waited as long, and would only wait again for the same.
+            behind, self._waiting = self._waiting, []
+            for _, future in (*waiting, *behind):
                 _fail(future, error)
         except Exception as error:  # whatever the poison is, the neighbours must not drink it
             if len(waiting) == 1:

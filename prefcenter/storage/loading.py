@@ -41,6 +41,8 @@ async def load(batch: Batch, tx: Tx, units: Sequence[Unit]) -> None:
     if people_wanted or batch.past or any(ref.subject or ref.external_id for ref in refs):
         await _load_people(batch, tx, people_wanted | {e.wide for e in batch.past.values()}, refs)
         wides |= set(batch.people.by_wide)
+    for row in await tx.among(statements.ONCE_HELD, "bytea", _to_be_held(batch, refs)):
+        batch.people.formerly_held.add(bytes(row[0]))
     await _load_stops(batch, tx, wides)
     if repeated := _recently_stopped(batch, units):
         await _load_people(batch, tx, repeated, ())
@@ -63,6 +65,18 @@ def _wides_whose_people_matter(batch: Batch, units: Sequence[Unit]) -> set[bytes
         for unit in units
         for item in unit.items
         if item.ref.wide is not None and (batch.endpoints or not _needs_no_name(item))
+    }
+
+
+def _to_be_held(batch: Batch, refs: Iterable[Ref]) -> set[bytes]:
+    """Addresses that somebody may come to have in this batch."""
+    return {
+        ref.wide
+        for ref in refs
+        if ref.create
+        and ref.wide is not None
+        and ref.narrow is not None
+        and (ref.channel, ref.narrow) not in batch.people.contacts
     }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -64,8 +65,16 @@ def _postgres(url: str) -> dict[str, Any]:
 
 async def migrate(url: str) -> None:
     """Bring a database to this version. Does nothing where it is already there."""
+    if url.startswith("sqlite:///"):
+        # Made here, so that nobody else on the machine may read it; an existing file keeps its mode.
+        _touch_privately(Path(url.removeprefix("sqlite:///")))
     async with TortoiseContext():
         await tortoise_migrate(config=orm_config(url))
+
+
+def _touch_privately(path: Path) -> None:
+    with suppress(OSError):
+        path.touch(mode=0o600)
 
 
 @asynccontextmanager

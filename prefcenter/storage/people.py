@@ -49,6 +49,7 @@ class People:
     by_wide: dict[bytes, list[Contact]] = field(default_factory=dict)
     by_subject: dict[str, list[Contact]] = field(default_factory=dict)
     external: dict[str, str] = field(default_factory=dict)
+    formerly_held: set[bytes] = field(default_factory=set)
     new_subjects: dict[str, datetime] = field(default_factory=dict)
     new_contacts: dict[tuple[str, str], tuple[Contact, datetime]] = field(default_factory=dict)
     new_external: dict[str, str] = field(default_factory=dict)
@@ -131,8 +132,9 @@ class People:
         self.learn(contact)
         # Whoever gave an address up in this batch comes before whoever took it.
         self.new_contacts.pop((subject, ref.channel), None)
-        # Only a change of address voids the links issued before it.
-        self.new_contacts[subject, ref.channel] = (contact, now if left is not None else EPOCH)
+        # Links issued before an address came to somebody from somewhere, or somebody else, are void.
+        moved = left is not None or ref.wide in self.formerly_held
+        self.new_contacts[subject, ref.channel] = (contact, now if moved else EPOCH)
         self._attach(ref, subject)
         return Match(subject, ref.wide, None, True, left)
 
@@ -142,6 +144,7 @@ class People:
                 self.by_subject[subject].remove(contact)
                 self.by_wide[contact.wide].remove(contact)
                 del self.contacts[channel, contact.narrow]
+                self.formerly_held.add(contact.wide)
                 return contact.wide
         return None
 

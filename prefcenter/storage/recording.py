@@ -35,6 +35,10 @@ from prefcenter.storage.units import (
 _BY_SOMEBODY = YES | {Action.DEFER}
 
 
+#: Two choices of one person on one matter have no order within a call.
+_TWICE = "the same person, purpose and channel twice in one call; which one is meant?"
+
+
 def record(batch: Batch, unit: Unit) -> Outcome:
     """Record one unit. Raises UnitRefused or KeyReused before anything of it is kept, else UnitSpoiled."""
     if unit.claim is not None:
@@ -48,7 +52,8 @@ def record(batch: Batch, unit: Unit) -> Outcome:
         batch.people.check(item.ref, item.index)
     try:
         subjects = tuple(_record_facts(batch, item, unit.now) for item in unit.facts)
-        results = tuple(_record_choice(batch, item, unit.now) for item in unit.choices)
+        meant: set[tuple[str | bytes, str, str]] = set()
+        results = tuple(_record_choice(batch, item, unit.now, meant) for item in unit.choices)
     except UnitRefused as error:
         raise UnitSpoiled from error
     batch.companions += unit.companions
@@ -117,11 +122,17 @@ def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
     return match.subject
 
 
-def _record_choice(batch: Batch, item: ChoiceItem, now: datetime) -> Result:
+def _record_choice(
+    batch: Batch, item: ChoiceItem, now: datetime, meant: set[tuple[str | bytes, str, str]]
+) -> Result:
     choice = item.choice
     match = _follow(batch, item.ref, item.index, now)
     if match.subject is None and choice.action in _BY_SOMEBODY:
         raise UnitRefused("nobody we know has this address", index=item.index, field="subject.email")
+    matter = (match.subject or match.wide, choice.purpose, choice.channel)
+    if matter in meant:
+        raise UnitRefused(_TWICE, index=item.index)
+    meant.add(matter)
     purpose = None if choice.purpose == ANY else batch.purposes.find(choice.purpose)
     subjects = [match.subject] if match.subject else batch.people.subjects_at(match.wide)
     wides = {match.wide}
@@ -137,6 +148,7 @@ def _record_choice(batch: Batch, item: ChoiceItem, now: datetime) -> Result:
                 Verdict(effect=Effect.APPLIED, occurred_at=now),
                 match,
                 wides,
+                repeated=True,
             )
     known = _known(batch, item, match, purpose, wides)
     verdict = judge(choice, purpose, known, now)
@@ -297,7 +309,16 @@ def _with_wording_kept(batch: Batch, evidence: Mapping[str, Any], now: datetime)
     return {**evidence, "wording": digest}
 
 
-def _result(batch: Batch, entry: str, seq: int, verdict: Verdict, match: Match, wides: set[bytes]) -> Result:
+def _result(
+    batch: Batch,
+    entry: str,
+    seq: int,
+    verdict: Verdict,
+    match: Match,
+    wides: set[bytes],
+    *,
+    repeated: bool = False,
+) -> Result:
     standings = batch.state.standings.get(match.subject, {}) if match.subject else {}
     facts = batch.facts.get(match.subject) if match.subject else None
     return Result(
@@ -310,4 +331,5 @@ def _result(batch: Batch, entry: str, seq: int, verdict: Verdict, match: Match, 
         standings=tuple(standings.values()),
         facts=rows.facts_of(facts) if facts else NO_FACTS,
         matched=match.matched,
+        repeated=repeated,
     )

@@ -50,6 +50,9 @@ ENTRIES_BY_ID = f"SELECT {LEDGER_COLUMNS} FROM ledger WHERE entry {{keys}}"
 
 ENTRIES_BY_WIDE = f"SELECT {LEDGER_COLUMNS} FROM ledger WHERE wide {{keys}}"
 
+# Addresses that somebody had at some time: a link issued then must not open the next owner's page.
+ONCE_HELD = "SELECT DISTINCT wide FROM ledger WHERE subject_id IS NOT NULL AND wide {keys}"
+
 # An answer once given under an idempotency key.
 CLAIMS = "SELECT api_key, key, fingerprint, status, response FROM idempotency_key WHERE key {keys}"
 

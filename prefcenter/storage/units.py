@@ -92,7 +92,10 @@ class StoredAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What became of one choice, and what is known of its person after the unit."""
+    """What became of one choice, and what is known of its person after the unit.
+
+    `repeated`: it was the same click again; `entry` is the one of the first.
+    """
 
     entry: str
     seq: int
@@ -103,6 +106,7 @@ class Result:
     standings: tuple[Standing, ...]
     facts: Facts
     matched: str | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

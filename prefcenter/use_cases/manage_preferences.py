@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from prefcenter.domain.choices import Action, Choice, Effect, Proof, Source, stopping_action
+from prefcenter.domain.choices import STOPS, Action, Choice, Effect, Proof, Source, stopping_action
 from prefcenter.domain.purposes import ANY, Purpose
 from prefcenter.links import ManageLink
 from prefcenter.storage.reading import ContactPoint, Person
-from prefcenter.storage.units import ChoiceItem, Outcome, Ref, Unit
+from prefcenter.storage.units import ChoiceItem, Outcome, Ref, Unit, UnitRefused
 from prefcenter.use_cases.services import Services
 from prefcenter.use_cases.standings import PurposeStanding, standing_on
 
@@ -96,7 +96,10 @@ async def save_preferences(
 
     A stop always counts. A yes needs the words it was said to. Raises LinkVoid, StorageUnavailable.
     """
-    contact, _, _ = await _find(services, link)
+    contact, _, head = await _find(services, link)
+    if shown_seq > head:
+        # No page was ever shown so late: somebody made this up.
+        shown_seq = 0
     saved: list[Saved] = []
     changes: list[tuple[Purpose, Answer]] = []
     for key, answer in answers.items():
@@ -112,7 +115,14 @@ async def save_preferences(
     if not changes:
         return saved
     items = [_item(purpose, link, contact, answer, shown_seq) for purpose, answer in changes]
-    outcome = await services.journal.record(Unit(now=now, choices=tuple(items)))
+    try:
+        outcome = await services.journal.record(Unit(now=now, choices=tuple(items)))
+    except UnitRefused as error:
+        # The address changed hands at this very moment. What was to stop here stops here, whoever has it.
+        stops = tuple(replace(item, ref=Ref(wide=link.wide)) for item in items if item.choice.action in STOPS)
+        if stops:
+            await services.journal.record(Unit(now=now, choices=stops))
+        raise LinkVoid from error
     for (purpose, answer), result in zip(changes, outcome.results, strict=True):
         applied = result.effect is Effect.APPLIED
         saved.append(Saved(purpose=purpose, on=answer.wanted, applied=applied, reason=result.reason))
@@ -155,8 +165,7 @@ async def stop_all_marketing(services: Services, link: ManageLink, now: datetime
 
 
 def _refuse_void(link: ManageLink, contact: ContactPoint | None) -> None:
-    # A link carries whole seconds.
-    if contact is not None and link.issued_at < contact.epoch.replace(microsecond=0):
+    if contact is not None and link.issued_at < contact.epoch:
         raise LinkVoid
 
 

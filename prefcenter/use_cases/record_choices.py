@@ -40,7 +40,7 @@ async def record(
 
     Raises Refused (bad items), Conflict (an id and an address of two people), KeyReused, StorageUnavailable.
     """
-    errors = [error for item in choices for error in _errors(services, item.index, item)]
+    errors = [error for item in choices for error in _errors(services, item.index, item, now)]
     if errors:
         raise Refused(errors)
     unit = Unit(now=now, facts=tuple(facts), choices=tuple(choices), claim=claim, respond=respond)
@@ -52,7 +52,7 @@ async def record(
         raise Refused([ItemError(error.index, error.field, str(error))]) from error
 
 
-def _errors(services: Services, index: int, item: ChoiceItem) -> list[ItemError]:
+def _errors(services: Services, index: int, item: ChoiceItem, now: datetime) -> list[ItemError]:
     choice = item.choice
     if choice.purpose == ANY:
         if choice.action in _ONE_PURPOSE:
@@ -78,6 +78,8 @@ def _errors(services: Services, index: int, item: ChoiceItem) -> list[ItemError]
             errors.append(ItemError(index, "evidence.reason", "'invalidate' needs a reason"))
     if choice.until is not None and choice.action is not Action.DEFER:
         errors.append(ItemError(index, "until", "goes with action 'defer' only"))
+    if choice.until is not None and choice.until <= now:
+        errors.append(ItemError(index, "until", "is over already; a pause ends in the future"))
     return errors
 
 

@@ -42,10 +42,20 @@ async def stop_by_link(
     return outcome.results[0]
 
 
-async def undo_stop(services: Services, link: UndoLink, *, now: datetime) -> bool:
-    """Restore what the stop ended, if it is still the newest word. Returns whether it did."""
-    found = (await services.reader.entries([link.entry])).get(link.entry)
-    if found is None or link.expired(now):
+async def may_undo(services: Services, link: StopLink, stopped: Result) -> bool:
+    """Whether whoever pressed the button may take the stop back: it is theirs, not one that stood already."""
+    if not stopped.repeated:
+        return True
+    first = (await services.reader.entries([stopped.entry])).get(stopped.entry)
+    return first is not None and first.source is Source.PAGE and first.wide == link.wide
+
+
+async def undo_stop(services: Services, link: StopLink, undo: UndoLink, *, now: datetime) -> bool:
+    """Restore what a stop by this link ended, if it is still the newest word. Returns whether it did."""
+    found = (await services.reader.entries([undo.entry])).get(undo.entry)
+    if found is None or undo.expired(now):
+        return False
+    if found.wide != link.wide or found.purpose not in (link.purpose, ANY):
         return False
     choice = Choice(
         action=Action.INVALIDATE, source=Source.PAGE, purpose=found.purpose, channel=found.channel

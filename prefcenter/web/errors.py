@@ -17,6 +17,7 @@ from prefcenter.storage.units import KeyReused
 from prefcenter.use_cases.refusals import Conflict, ItemError, NotPermitted, Refused
 from prefcenter.use_cases.services import NoCatalog
 from prefcenter.web.body import BodyTooLarge
+from prefcenter.web.security import HEADERS
 from prefcenter.web.state import page
 
 RETRY_AFTER_SECONDS = 5
@@ -118,8 +119,12 @@ def _bad_request(request: Request, error: Exception) -> Response:
 def _ours(request: Request, _: Exception) -> Response:
     """Nobody outside learns what went wrong; the server logs it."""
     if _is_for_tools(request):
-        return problem(500, "Something went wrong here; it was logged. The request may have had no effect.")
-    return PlainTextResponse("Internal Server Error\n", status_code=500)
+        response = problem(500, "Something went wrong here; it was logged. Perhaps nothing was recorded.")
+    else:
+        response = PlainTextResponse("Something went wrong here. Please try again.\n", status_code=500)
+    # Made outside of the middleware that adds these to every other answer.
+    response.headers.update(HEADERS)
+    return response
 
 
 HANDLERS: dict[int | type[Exception], ExceptionHandler] = {

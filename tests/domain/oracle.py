@@ -3,7 +3,7 @@
 It keeps everything that was ever said as one list. Each question is answered from the start of that list.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -199,7 +199,15 @@ class Oracle(Book):
         if said.action is Action.INVALIDATE:
             reason = self._why_not_invalidate(said, person, wide)
             return (Effect.NONE if reason else Effect.APPLIED), reason, said.proof
+        if person is not None and said.action is Action.DEFER and self._ends_a_pause(said, person):
+            return Effect.NONE, "shorter_than_pause", said.proof
         return Effect.APPLIED, None, said.proof
+
+    def _ends_a_pause(self, said: Said, person: int) -> bool:
+        paused = self.stand(person, said.purpose, said.channel).until
+        if said.source in SHOWN_A_PAGE | {Source.FORM} or paused is None or paused <= said.now:
+            return False
+        return said.until is None or said.until < paused
 
     def _is_late_for_all(self, said: Said, wide: str, cause: Cause, time: datetime) -> bool:
         """A late report on one purpose has no effect where every yes that it would undo is newer."""
@@ -234,7 +242,7 @@ class Oracle(Book):
         if said.action is Action.REAFFIRM and not counts:
             return Effect.NONE, "nothing_to_reaffirm", proof
         stops = self.matching(person, said.purpose, said.channel)
-        if imported and (stand.word != "never_asked" or self._anything_said(wide, said.purpose)):
+        if imported and (stand.word != "never_asked" or stops or self._anything_said(wide, said.purpose)):
             return Effect.NONE, "already_known", proof
         if imported and (said.stated is None or not said.wording):
             return Effect.NONE, "no_evidence", proof
@@ -315,27 +323,23 @@ class Oracle(Book):
         if stand.until is not None and stand.until > now:
             return False, "deferred"
         if stand.word == "yes":
-            assert stand.yes is not None
-            if rule.require_proof and stand.yes.proof.value != rule.require_proof:
+            if rule.require_proof and stand.yes and stand.yes.proof.value != rule.require_proof:
                 return False, "requested"
             return True, "consent"
         if rule.basis == Basis.LEGITIMATE_INTEREST:
-            since = self.customer_since.get(person) if person else None
+            since = self.customer_since.get(person, date.min) if person else date.min
             offered = rule.soft_opt_in.offered_since if rule.soft_opt_in else date.max
-            soft = since is not None and since >= offered and rule.similar_to_purchase
+            soft = since >= offered and rule.similar_to_purchase
             return (True, "soft_opt_in") if soft else (False, "no_relationship")
         if stand.word == "deferred" and stand.until is not None:
             return False, "never_asked"  # the pause is over
         return False, stand.word
 
 
-def _first(stops: Iterable[Item]) -> Cause | None:
-    stops = list(stops)
-    for rank in PRECEDENCE:
-        of_rank = [stop for stop in stops if stop.cause in rank]
-        if of_rank:
-            return max(of_rank, key=lambda stop: stop.place).cause
-    return None
+def _first(stops: list[Item]) -> Cause | None:
+    by_rank = ([stop for stop in stops if stop.cause in rank] for rank in PRECEDENCE)
+    of_rank = next((found for found in by_rank if found), [])
+    return max(of_rank, key=lambda stop: stop.place).cause if of_rank else None
 
 
 def _reach(cause: Cause, purpose: str, channel: str) -> tuple[str, str]:

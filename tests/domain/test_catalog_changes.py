@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from prefcenter.domain.catalog_changes import What, compare, refusals
+from prefcenter.domain.catalog_changes import What, changed_recipients, compare, refusals
 from prefcenter.domain.purposes import Basis, Channel, Kind, Purpose, SoftOptInOffer, Translation
 
 NEWS = Purpose(
@@ -167,3 +167,13 @@ def test_changes_come_in_the_order_of_the_file_the_retired_last() -> None:
     applied = {key: replace(NEWS, key=key) for key in ("a", "b")}
     wanted = {key: replace(NEWS, key=key, title="Tips") for key in ("z", "b")}
     assert [change.purpose for change in compare(applied, wanted)] == ["z", "b", "a"]
+
+
+def test_a_third_party_that_became_another_one_is_material() -> None:
+    partner = Purpose(key="partner", title="Partner", description="…", recipients=("inc",))
+    other = Purpose(key="news", title="News", description="…")
+    purposes = {"partner": partner, "news": other}
+    assert changed_recipients({"inc": "Partner Inc"}, {"inc": "Partner Inc"}, purposes) == ()
+    (change,) = changed_recipients({"inc": "Partner Inc"}, {"inc": "Another Inc"}, purposes)
+    assert (change.purpose, change.what) == ("partner", What.MATERIAL)
+    assert refusals([change]) == (change,)

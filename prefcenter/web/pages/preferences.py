@@ -57,7 +57,7 @@ async def _act(request: Request, web: Web, link: ManageLink) -> Response:
     fields = read_form(request, await read_body(request, PUBLIC_LIMIT))
     if ("stop", "all") in fields:
         await stop_all_marketing(web.services, link, web.now())
-        return page(request, "stopped", everything=True, purpose=None, undo=None)
+        return page(request, "stopped", everything=True, purpose=None, undo=None, see_choices=True)
     shown = await show_preferences(web.services, link, web.now())
     if _can_only_stop(link, shown, web):
         return page(request, "stop_only")

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from prefcenter.domain.addresses import mask
 from prefcenter.domain.choices import Source
 from prefcenter.links import BadLink, StopLink, UndoLink
-from prefcenter.use_cases.stop_mail import stop_by_link, undo_stop
+from prefcenter.use_cases.stop_mail import may_undo, stop_by_link, undo_stop
 from prefcenter.web.body import PUBLIC_LIMIT, read_body, read_form
 from prefcenter.web.errors import not_found
 from prefcenter.web.state import Web, page, web_of
@@ -31,11 +31,13 @@ async def unsubscribe(request: Request) -> Response:
     body = await read_body(request, PUBLIC_LIMIT)
     evidence: dict[str, Any] = {"method": "one_click"}
     if not _is_one_click(body):
-        form = dict(read_form(request, body))
-        if "undo" in form:
-            return await _undo(request, web, link, form["undo"])
-        if "stop" in form:
-            return await _stop_by_page(request, web, link, everything=form["stop"] == "all")
+        form = read_form(request, body)
+        # A form that says several things means the widest stop.
+        stops = [value for name, value in form if name == "stop"]
+        if stops:
+            return await _stop_by_page(request, web, link, everything="all" in stops)
+        if undo := dict(form).get("undo"):
+            return await _undo(request, web, link, undo)
         # Whatever else arrives here was meant to stop something: an opt-out is never refused for its form.
         evidence["unusual_body"] = True
     await stop_by_link(
@@ -69,13 +71,13 @@ async def _stop_by_page(request: Request, web: Web, link: StopLink, *, everythin
         evidence={"method": "page"},
         now=now,
     )
-    undo = web.services.links.undo(UndoLink(result.entry, now))
+    mine = await may_undo(web.services, link, result)
     return page(
         request,
         "stopped",
         purpose=web.services.catalogs.find(link.purpose),
         everything=everything,
-        undo=undo,
+        undo=web.services.links.undo(UndoLink(result.entry, now)) if mine else None,
     )
 
 
@@ -84,5 +86,5 @@ async def _undo(request: Request, web: Web, link: StopLink, token: str) -> Respo
         undo = web.services.links.read_undo(token)
     except BadLink:
         return not_found(request)
-    undone = await undo_stop(web.services, undo, now=web.now())
+    undone = await undo_stop(web.services, link, undo, now=web.now())
     return page(request, "undone", undone=undone)
