@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from benchmarks.report import Figure
-from prefcenter.domain.addresses import Fingerprinter, parse_email
+from prefcenter.domain.addresses import Fingerprinter
 from prefcenter.links import Links
 
 NUMBER = 100_000
@@ -20,11 +20,11 @@ def main() -> list[Figure]:
     messages = [address.encode() for address in addresses]
     key = b"k" * 48
     mint = Links([key]).stop_minter("newsletter", "bench")
-    fingerprints = Fingerprinter(b"p" * 48).of_email
+    fingerprints = Fingerprinter(b"p" * 48).of_text
 
     def minted() -> None:
         for address in addresses:
-            "https://prefs.example.com/u/" + mint(fingerprints(parse_email(address)).wide)
+            "https://prefs.example.com/u/" + mint(fingerprints(address).wide)
 
     def bare() -> None:
         for message in messages:

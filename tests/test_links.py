@@ -1,6 +1,7 @@
 """Signed links: one power each, one spelling each, and nothing forged is ever taken for one."""
 
 import base64
+import hmac
 import random
 import string
 from collections.abc import Callable, Iterator
@@ -78,6 +79,14 @@ def test_every_stop_link_comes_back_and_fits(wide: bytes, purpose: str, campaign
 def test_every_manage_link_comes_back_to_the_second(narrow: bytes, wide: bytes, seconds: int) -> None:
     link = ManageLink(narrow, wide, datetime.fromtimestamp(seconds, UTC))
     assert LINKS.read_manage(LINKS.manage(link)) == link
+
+
+@pytest.mark.parametrize("power", TOKENS)
+def test_a_token_is_signed_as_docs_say(power: str) -> None:
+    value, _, signature = TOKENS[power].rpartition(".")
+    key = hmac.digest(KEY, f"prefcenter link {power}".encode(), "sha256")
+    expected = base64.urlsafe_b64encode(hmac.digest(key, value.encode(), "sha256"))
+    assert signature == expected.decode().rstrip("=")
 
 
 def test_no_link_shows_an_address_and_two_instances_do_not_know_each_others() -> None:

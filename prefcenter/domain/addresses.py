@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from functools import partial
 from typing import NamedTuple
 
 import idna
@@ -49,13 +48,17 @@ class Fingerprints(NamedTuple):
 def parse_email(text: str) -> EmailAddress:
     """Read one address by RFC 5321/6531. Raises InvalidAddress."""
     wide = text.lower()
-    # Up to 64 characters the part before the @ cannot be too long; longer ones are looked at closely.
-    if _ASCII.fullmatch(text) is None or len(text) > MAX_LOCAL_OCTETS or "xn--" in wide:
+    if not _is_usual(text) or "xn--" in wide:
         return _parse_unusual(text.strip(" "))
     if wide == text:
         return EmailAddress(text, text)
     local, _, domain = text.rpartition("@")
     return EmailAddress(f"{local}@{domain.lower()}", wide)
+
+
+def _is_usual(text: str) -> bool:
+    # Up to 64 characters the part before the @ cannot be too long; longer ones are looked at closely.
+    return len(text) <= MAX_LOCAL_OCTETS and _ASCII.fullmatch(text) is not None
 
 
 def _parse_unusual(address: str) -> EmailAddress:
@@ -96,21 +99,32 @@ class Fingerprinter:
 
     def __init__(self, pepper: bytes) -> None:
         key = hashlib.blake2b(pepper, person=b"prefcenter fp").digest()
-        self._hashes = {
-            channel: partial(hashlib.blake2b, digest_size=FINGERPRINT_BYTES, key=key, person=space)
+        self._begun = {
+            channel: hashlib.blake2b(digest_size=FINGERPRINT_BYTES, key=key, person=space).copy
             for channel, space in _SPACE.items()
         }
-        self._email = self._hashes["email"]
+        self._email = self._begun["email"]
 
     def of_form(self, channel: str, form: str) -> bytes:
-        return self._hashes[channel](form.encode()).digest()
+        keyed = self._begun[channel]()
+        keyed.update(form.encode())
+        return keyed.digest()
 
     def of_email(self, address: EmailAddress) -> Fingerprints:
-        narrow, wide = address
-        found = self._email(wide.encode()).digest()
-        if narrow == wide:
+        found = self.of_form("email", address.wide)
+        if address.narrow == address.wide:
             return Fingerprints(found, found)
-        return Fingerprints(self._email(narrow.encode()).digest(), found)
+        return Fingerprints(self.of_form("email", address.narrow), found)
+
+    def of_text(self, text: str) -> Fingerprints:
+        """`of_email(parse_email(text))`, sooner for an address of the usual form. Raises InvalidAddress."""
+        # This runs once for every recipient of every mailing.
+        if not text.islower() or not _is_usual(text) or "xn--" in text:
+            return self.of_email(parse_email(text))
+        keyed = self._email()
+        keyed.update(text.encode())
+        found = keyed.digest()
+        return Fingerprints(found, found)
 
 
 def mask(address: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from prefcenter.domain.addresses import Fingerprints, InvalidAddress, parse_email
+from prefcenter.domain.addresses import Fingerprints, InvalidAddress
 from prefcenter.domain.decide import Decision, decide
 from prefcenter.domain.regimes import regime_of
 from prefcenter.storage.reading import Person
@@ -77,7 +77,7 @@ async def find_people(services: Services, recipients: Sequence[Recipient]) -> li
     for index, recipient in enumerate(recipients):
         if recipient.email is not None:
             try:
-                by_address.append((index, services.fingerprinter.of_email(parse_email(recipient.email))))
+                by_address.append((index, services.fingerprinter.of_text(recipient.email)))
             except InvalidAddress:
                 continue
         elif recipient.external_id is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from prefcenter.domain.addresses import parse_email
 from prefcenter.domain.decide import Decision
 from prefcenter.domain.purposes import Purpose
 from prefcenter.storage.reading import HistoryItem
@@ -48,7 +47,7 @@ REASONS = {
 
 async def explain(services: Services, email: str, purpose_key: str, *, now: datetime) -> str:
     """Raises InvalidAddress."""
-    fingerprints = services.fingerprinter.of_email(parse_email(email))
+    fingerprints = services.fingerprinter.of_text(email)
     person = (await services.reader.people_at([fingerprints]))[0]
     purpose = services.catalogs.find(purpose_key)
     decision = decision_on(purpose, CHANNEL, person.standings, person.stops, person.facts, now=now)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from prefcenter.domain.addresses import parse_email
 from prefcenter.links import MAX_CAMPAIGN
 from prefcenter.mail.message import unsubscribe_headers
 from prefcenter.use_cases.record_choices import no_such_purpose
@@ -43,13 +42,13 @@ def minter(services: Services, purpose_key: str, campaign: str, *, now: datetime
     settings = services.settings
     stop_token = services.links.stop_minter(purpose_key, campaign)
     manage_token = services.links.manage_minter(now)
-    fingerprints = services.fingerprinter.of_email
+    fingerprints = services.fingerprinter.of_text
     host = urlsplit(settings.base_url).hostname or "localhost"
     stop_base, manage_base = f"{settings.base_url}/u/", f"{settings.base_url}/p/"
     mailto, title = settings.unsubscribe_address, purpose.title
 
     def mint(address: str) -> Minted:
-        narrow, wide = fingerprints(parse_email(address))
+        narrow, wide = fingerprints(address)
         token = stop_token(wide)
         url = stop_base + token
         headers = unsubscribe_headers(url, title, purpose_key, host, mailto, token, campaign or None)

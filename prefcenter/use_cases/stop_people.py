@@ -19,7 +19,7 @@ async def stop_address(
     services: Services, email: str, *, purpose: str, stated_at: datetime | None, reason: str, now: datetime
 ) -> None:
     """Raises InvalidAddress, Refused (no such purpose), StorageUnavailable."""
-    narrow, wide = services.fingerprinter.of_email(parse_email(email))
+    narrow, wide = services.fingerprinter.of_text(email)
     ref = Ref(wide=wide, narrow=narrow)
     await record(services, choices=[_item(services, ref, purpose, stated_at, reason)], now=now)
 

@@ -339,6 +339,33 @@ def test_the_narrow_and_wide_forms_of_a_plain_address_are_one_fingerprint() -> N
     assert wide == FINGERPRINTS.of_email(parse_email("ADA@example.com")).wide
 
 
+@given(
+    st.one_of(st.text(max_size=40), mailbox.map("{}@example.com".format), st.from_regex(r"[a-zA-Z.@-]{3,80}"))
+)
+def test_the_short_way_to_a_fingerprint_ends_where_the_long_one_does(text: str) -> None:
+    try:
+        expected = FINGERPRINTS.of_email(parse_email(text))
+    except InvalidAddress:
+        with pytest.raises(InvalidAddress):
+            FINGERPRINTS.of_text(text)
+    else:
+        assert FINGERPRINTS.of_text(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{'x' * 64}@example.com", f"{'x' * 65}@example.com", "ada@xn--mnchen-3ya.de", "ada@1.2", "1@2.co"],
+)
+def test_the_short_way_knows_its_limits(text: str) -> None:
+    try:
+        expected = FINGERPRINTS.of_email(parse_email(text))
+    except InvalidAddress:
+        with pytest.raises(InvalidAddress):
+            FINGERPRINTS.of_text(text)
+    else:
+        assert FINGERPRINTS.of_text(text) == expected
+
+
 def test_a_number_is_one_person_by_text_and_by_voice_and_no_email_address() -> None:
     forms = {channel: FINGERPRINTS.of_form(channel, "+4930123456") for channel in ("email", "sms", "phone")}
     assert forms["sms"] == forms["phone"] != forms["email"]
