@@ -83,6 +83,8 @@ def _add_links(
     writer.writeheader()
     made = bad = 0
     for row in reader:
+        if None in row:
+            print(f"line {reader.line_num}: more cells than the header names; left out", file=sys.stderr)
         try:
             minted = mint((row[column] or "").strip())
         except InvalidAddress as error:

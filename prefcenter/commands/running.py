@@ -18,7 +18,6 @@ from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
 from prefcenter.settings import Settings
 from prefcenter.storage import orm
-from prefcenter.storage.reachable import reach
 
 #: How long a stopping server waits for requests to end.
 GRACE_SECONDS = 20
@@ -69,7 +68,7 @@ def _kind(embedded: bool) -> str:
 async def _prepare(settings: Settings, *, embedded: bool) -> None:
     """Refuse to start on what cannot work, before a port is opened."""
     if embedded:
-        await migrate_quietly(settings)
+        await orm.migrate(settings.database_url)
     async with opened(settings) as services:
         if await apply_if_empty(services, utc_now()):
             return
@@ -80,13 +79,8 @@ async def _prepare(settings: Settings, *, embedded: bool) -> None:
             )
 
 
-async def migrate_quietly(settings: Settings) -> None:
-    await reach(settings.database_url)
-    await orm.migrate(settings.database_url)
-
-
 async def migrate(settings: Settings) -> None:
-    await migrate_quietly(settings)
+    await orm.migrate(settings.database_url)
     print("The database is of this version.")
 
 

@@ -111,23 +111,6 @@ class Target:
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VettedTarget:
-    """A URL with the addresses that were judged; connect to these and never resolve again."""
-
-    url: str
-    host: str
-    port: int
-    addresses: tuple[str, ...]
-
-
-async def vet(url: str, *, allow_private: bool, resolve: Resolve) -> VettedTarget:
-    """Both halves at once: what the URL says and where it leads. Raises TargetRefused."""
-    target = read_target(url, allow_private=allow_private)
-    addresses = await vet_host(target.host, target.port, target.reach, resolve)
-    return VettedTarget(url=url, host=target.host, port=target.port, addresses=addresses)
-
-
 def read_target(url: str, *, allow_private: bool) -> Target:
     """The URL's parts. Raises TargetRefused.
 

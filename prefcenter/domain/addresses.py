@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 import idna
 
@@ -125,6 +126,25 @@ class Fingerprinter:
         keyed.update(text.encode())
         found = keyed.digest()
         return Fingerprints(found, found)
+
+
+class HasNarrow(Protocol):
+    @property
+    def narrow(self) -> bytes: ...
+
+
+Contact = TypeVar("Contact", bound=HasNarrow)
+
+
+def whose(narrow: bytes | None, alike: Sequence[Contact]) -> tuple[Contact | None, str | None]:
+    """Which contact point of one wide form is meant; "spelling" says that its spelling differs.
+
+    Another spelling counts where there is only one person it can be.
+    """
+    for contact in alike:
+        if contact.narrow == narrow:
+            return contact, None
+    return (alike[0], "spelling") if len(alike) == 1 else (None, None)
 
 
 def mask(address: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from prefcenter.domain.purposes import Purpose
@@ -29,6 +30,9 @@ class Change:
     what: What
     detail: str  # a sentence naming what was and what is wanted
 
+
+#: A substantial change of the notice is in force this long after it was published and applied (R17).
+NOTICE_PERIOD = timedelta(days=30)
 
 _REFUSED = frozenset({What.MATERIAL, What.FORBIDDEN})
 
@@ -72,6 +76,13 @@ def changed_recipients(
         for key in purpose.recipients
         if key in applied and key in wanted and applied[key] != wanted[key]
     )
+
+
+def notice_in_force_at(published: date, *, substantial: bool, replaces_one: bool, now: datetime) -> datetime:
+    """When a notice that is applied `now` takes effect: people have time to read what changes for them."""
+    if not (substantial and replaces_one):
+        return now
+    return max(datetime.combine(published, time(), UTC), now) + NOTICE_PERIOD
 
 
 def refusals(changes: Sequence[Change]) -> tuple[Change, ...]:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 import msgspec
 
 from prefcenter.catalog import Catalog, digest, from_json, to_json
-from prefcenter.domain.catalog_changes import Change, changed_recipients, compare, refusals
+from prefcenter.domain.catalog_changes import (
+    Change,
+    changed_recipients,
+    compare,
+    notice_in_force_at,
+    refusals,
+)
 from prefcenter.domain.purposes import Purpose
 from prefcenter.storage import statements
 from prefcenter.storage.database import AnyDatabase, Tx, insert
 from prefcenter.storage.fields import to_micros
 from prefcenter.storage.outbox import PURPOSE_CHANGED, delivery_row, event_body
 from prefcenter.storage.vault import Vault
-
-#: A substantial change of the notice is in force this long after it was published and applied (R17).
-NOTICE_PERIOD = timedelta(days=30)
 
 _LATEST = "SELECT id FROM catalog ORDER BY id DESC LIMIT 1"
 _ALL_BODIES = "SELECT body FROM catalog ORDER BY id"
@@ -149,9 +152,12 @@ class Catalogs:
         notice = wanted.notice
         known = {row[0] for row in await tx.fetch(_NOTICES)}
         if notice is not None and notice.version not in known:
-            published = datetime.combine(notice.published, time(), UTC)
-            waits = notice.change == "substantial" and not first and bool(known)
-            in_force = max(published, now) + NOTICE_PERIOD if waits else now
+            in_force = notice_in_force_at(
+                notice.published,
+                substantial=notice.change == "substantial",
+                replaces_one=not first and bool(known),
+                now=now,
+            )
             row = (
                 notice.version,
                 notice.url,

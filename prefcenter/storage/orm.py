@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,6 +14,7 @@ from tortoise.migrations.api import migrate as tortoise_migrate
 from tortoise.migrations.executor import MigrationExecutor
 
 from prefcenter.storage.postgres import POSTGRES_UNAVAILABLE
+from prefcenter.storage.reachable import reach
 from prefcenter.storage.sql import StorageUnavailable
 
 APP = "prefcenter"
@@ -64,17 +64,10 @@ def _postgres(url: str) -> dict[str, Any]:
 
 
 async def migrate(url: str) -> None:
-    """Bring a database to this version. Does nothing where it is already there."""
-    if url.startswith("sqlite:///"):
-        # Made here, so that nobody else on the machine may read it; an existing file keeps its mode.
-        _touch_privately(Path(url.removeprefix("sqlite:///")))
+    """Bring a database to this version; does nothing where it is already there. Raises StorageUnavailable."""
+    await reach(url)
     async with TortoiseContext():
         await tortoise_migrate(config=orm_config(url))
-
-
-def _touch_privately(path: Path) -> None:
-    with suppress(OSError):
-        path.touch(mode=0o600)
 
 
 @asynccontextmanager

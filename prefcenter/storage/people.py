@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from prefcenter.domain.addresses import whose
 from prefcenter.storage.fields import EPOCH
 from prefcenter.storage.units import Ref, UnitRefused
 
@@ -94,14 +95,9 @@ class People:
         return next(iter(people), None), contact, matched
 
     def _contact(self, ref: Ref) -> tuple[Contact | None, str | None]:
-        if ref.narrow is not None:
-            exact = self.contacts.get((ref.channel, ref.narrow))
-            if exact is not None:
-                return exact, None
         if ref.wide is None:
             return None, None
-        alike = [c for c in self.by_wide.get(ref.wide, ()) if c.channel == ref.channel]
-        return (alike[0], "spelling") if len(alike) == 1 else (None, None)
+        return whose(ref.narrow, [c for c in self.by_wide.get(ref.wide, ()) if c.channel == ref.channel])
 
     def follow(self, ref: Ref, index: int, now: datetime) -> Match:
         """Find the person, or make them where the reference says so. Raises UnitRefused as `check`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 import asyncpg
 
@@ -21,6 +22,9 @@ async def reach(url: str) -> None:
 
 
 def _reach_sqlite(path: str) -> None:
+    # A file that is not there yet is made here, so that nobody else on the machine may read it.
+    with suppress(OSError):
+        Path(path).touch(mode=0o600)
     try:
         with closing(sqlite3.connect(path, timeout=_SECONDS)) as file:
             file.execute("PRAGMA schema_version")

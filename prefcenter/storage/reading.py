@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from prefcenter.domain.addresses import Fingerprints
+from prefcenter.domain.addresses import Fingerprints, whose
 from prefcenter.domain.choices import Entry
 from prefcenter.domain.facts import NO_FACTS, Facts
 from prefcenter.domain.standing import Standing, StandingKey, Stop
@@ -77,7 +77,7 @@ class Reader:
             for contact in contacts:
                 if contact.channel == channel:
                     at.setdefault(contact.wide, []).append(contact)
-            wanted = [(*_match(at.get(a.wide, ()), a), (a.wide,)) for a in addresses]
+            wanted = [(*whose(a.narrow, at.get(a.wide, ())), (a.wide,)) for a in addresses]
             return await self._people(tx, wanted, {address.wide for address in addresses})
 
     async def people_named(self, subjects: Sequence[str | None]) -> list[Person]:
@@ -247,10 +247,3 @@ async def _contacts(tx: Tx, sql: str, kind: str, keys: set[Any]) -> list[Contact
 
 def _contact(row: Row) -> ContactPoint:
     return ContactPoint(row[0], row[1], bytes(row[2]), bytes(row[3]), bytes(row[4]), from_micros(row[5]))
-
-
-def _match(alike: Sequence[ContactPoint], address: Fingerprints) -> tuple[ContactPoint | None, str | None]:
-    for contact in alike:
-        if contact.narrow == address.narrow:
-            return contact, None
-    return (alike[0], "spelling") if len(alike) == 1 else (None, None)

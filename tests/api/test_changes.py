@@ -63,3 +63,9 @@ async def test_a_change_names_everybody_it_is_about(api: Api) -> None:
     changes = (await api.read("/v1/changes"))["changes"]
     assert all(spelled in change["subjects"] for change in changes)
     assert not any("evidence" in change or "email" in change for change in changes)
+
+
+async def test_a_misspelt_parameter_is_named_and_not_passed_over(local_api: Api) -> None:
+    answer = await local_api.get("/v1/changes?afer=3")
+    assert answer.status_code == 422
+    assert "afer: no such parameter; there are after and limit" in answer.text

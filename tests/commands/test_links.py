@@ -66,6 +66,7 @@ def test_bad_rows_are_named_counted_and_left_without_links(local_console: Consol
     assert [bool(row["unsubscribe_url"]) for row in rows(ran.out)] == [True, False, False, True, True]
     assert "line 3: " in ran.err
     assert "line 4: " in ran.err
+    assert "line 6: more cells than the header names" in ran.err
     assert "3 rows with links, 2 without" in ran.err
     assert "ada@" not in ran.err
 
@@ -85,6 +86,8 @@ def test_what_cannot_be_read_or_written_is_named(local_console: Console) -> None
     (folder / "none.csv").write_text("mail,name\nada@example.com,Ada\n")
     (folder / "empty.csv").write_text("")
     (folder / "latin.csv").write_bytes(b"email\nad\xe4@example.com\n")
+    (folder / "open.csv").write_text('email,name\nada@example.com,"Ada\nbo@example.com,Bo\n')
+    (folder / "twice.csv").write_text("email,name,name\nada@example.com,Ada,L.\n")
     (folder / "wide.csv").write_text(f'email\n"{"x" * 200_000}"\n')
     for arguments, said in (
         (["missing.csv"], "missing.csv"),
@@ -92,6 +95,8 @@ def test_what_cannot_be_read_or_written_is_named(local_console: Console) -> None
         (["empty.csv"], "no header"),
         (["latin.csv"], "UTF-8"),
         (["wide.csv"], "wide.csv: not CSV"),
+        (["open.csv"], "open.csv: not CSV"),
+        (["twice.csv"], "a column twice: name"),
         (["good.csv", "missing/out.csv"], "missing/out.csv"),
         (["good.csv", "good.csv"], "another"),
     ):

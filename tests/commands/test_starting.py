@@ -28,6 +28,8 @@ def test_what_init_writes_runs(tmp_path: Path) -> None:
     console.environ = {}
     console.ok("migrate")
     assert "In force" in console.ok("apply").out
+    files = list(tmp_path.glob("prefcenter.db*"))
+    assert files and all(file.stat().st_mode & 0o077 == 0 for file in files)
 
 
 def test_every_missing_secret_is_named(tmp_path: Path) -> None:

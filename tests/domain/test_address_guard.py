@@ -8,13 +8,17 @@ from prefcenter.domain.address_guard import (
     Reach,
     Target,
     TargetRefused,
-    VettedTarget,
     read_target,
     sort_of,
-    vet,
     vet_host,
 )
 from tests.domain.address_corpus import INSIDE, PUBLIC, RESPELLED, WRAPPED, Resolver, fails_to_resolve, in_url
+
+
+async def vet(url, *, allow_private, resolve):
+    """Both halves, as the worker's client does them: what the URL says, and where it leads."""
+    target = read_target(url, allow_private=allow_private)
+    return target, await vet_host(target.host, target.port, target.reach, resolve)
 
 
 def test_the_corpus_is_large():
@@ -40,19 +44,19 @@ def test_odd_spellings_of_an_address_are_refused_even_where_private_ones_are_all
 @pytest.mark.parametrize("address", PUBLIC)
 async def test_public_addresses_are_reached(address):
     literal = in_url(IPv6Address(address) if ":" in address else IPv4Address(address))
-    direct = await vet(f"https://{literal}/", allow_private=False, resolve=fails_to_resolve)
-    assert direct.addresses == (address,)
+    _, direct = await vet(f"https://{literal}/", allow_private=False, resolve=fails_to_resolve)
+    assert direct == (address,)
     assert sort_of(IPv6Address(address) if ":" in address else IPv4Address(address)) == "public"
-    named = await vet("https://hooks.example.com:8443/a?b", allow_private=False, resolve=Resolver([address]))
-    assert named == VettedTarget(
-        url="https://hooks.example.com:8443/a?b", host="hooks.example.com", port=8443, addresses=(address,)
+    named, addresses = await vet(
+        "https://hooks.example.com:8443/a?b", allow_private=False, resolve=Resolver([address])
     )
+    assert (named.host, named.port, addresses) == ("hooks.example.com", 8443, (address,))
 
 
 async def test_what_was_judged_is_what_is_given_whatever_the_name_says_later():
     resolve = Resolver(["8.8.8.8", "8.8.8.8", "1.1.1.1"], ["127.0.0.1"])
-    target = await vet("https://hooks.example.com/", allow_private=False, resolve=resolve)
-    assert target.addresses == ("8.8.8.8", "1.1.1.1")
+    _, addresses = await vet("https://hooks.example.com/", allow_private=False, resolve=resolve)
+    assert addresses == ("8.8.8.8", "1.1.1.1")
     assert resolve.calls == 1
     with pytest.raises(TargetRefused):
         await vet("https://hooks.example.com/", allow_private=False, resolve=resolve)
@@ -175,7 +179,8 @@ async def test_an_answer_that_is_no_address_is_refused():
 )
 async def test_what_the_operator_wrote_may_be_private(address):
     resolve = Resolver([address])
-    assert (await vet("https://tool.internal:9000/", allow_private=True, resolve=resolve)).port == 9000
+    target, addresses = await vet("https://tool.internal:9000/", allow_private=True, resolve=resolve)
+    assert (target.port, addresses) == (9000, (address,))
 
 
 @pytest.mark.parametrize(
@@ -198,8 +203,8 @@ async def test_some_addresses_are_nobodys_even_where_private_ones_are_allowed(ad
 
 async def test_plain_http_goes_to_loopback_only():
     for found in (["127.0.0.1"], ["::1", "127.0.0.1"]):
-        target = await vet("http://localhost:8000/hook", allow_private=True, resolve=Resolver(found))
-        assert target.addresses == tuple(found)
+        _, addresses = await vet("http://localhost:8000/hook", allow_private=True, resolve=Resolver(found))
+        assert addresses == tuple(found)
     for found in (["10.0.0.1"], ["8.8.8.8"], ["127.0.0.1", "10.0.0.1"]):
         with pytest.raises(TargetRefused, match="plain http goes to loopback only"):
             await vet("http://tool.example.com/", allow_private=True, resolve=Resolver(found))

@@ -20,6 +20,9 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FINGERPRINTER = Fingerprinter(b"pepper of the tests, longer than 32 bytes")
 VAULT = Vault([b"a secret key of the tests, long enough"])
 
+STOP = (Action.WITHDRAW, Source.ONE_CLICK)
+YES = (Action.GIVE, Source.FORM)
+
 _OFFER = SoftOptInOffer(offered_since=date(2026, 1, 1), wording="You can say no here and in every email.")
 _PURPOSES = [
     Purpose(
@@ -84,6 +87,10 @@ def item(
 
 def unit(*items: ChoiceItem, now: datetime = NOW, **more: Any) -> Unit:
     return Unit(now=now, choices=items, **more)
+
+
+def stop_of(address: str) -> Unit:
+    return unit(item(*STOP, by_link(address)))
 
 
 @dataclass

@@ -1,40 +1,35 @@
 """The one door: many at a time, each acknowledged only once committed, nobody's trouble is another's."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 
 from prefcenter.domain.choices import Action, Effect, Source
 from prefcenter.storage.database import StorageUnavailable, Tx
-from prefcenter.storage.endpoints import ADD_WEBHOOK, new_webhook, webhook_row
 from prefcenter.storage.journal import MOST_UNITS, Journal
 from prefcenter.storage.units import Claim, KeyReused, Outcome, StoredAnswer, Unit, UnitRefused
 from prefcenter.storage.verify import verify
 from tests.storage.ledgers import (
     CATALOG,
     NOW,
+    STOP,
     VAULT,
+    YES,
     Ledger,
     by_link,
     close_ledger,
     item,
     known_as,
     open_ledger,
+    stop_of,
     unit,
 )
 
-STOP = (Action.WITHDRAW, Source.ONE_CLICK)
-YES = (Action.GIVE, Source.FORM)
 SURROGATE = "\ud800"
-
-
-def stop_of(address: str) -> Unit:
-    return unit(item(*STOP, by_link(address)))
 
 
 async def together(journal: Journal, *units: Unit) -> list[Outcome | BaseException]:
@@ -211,6 +206,25 @@ async def test_nothing_is_acknowledged_without_a_database(ledger: Ledger) -> Non
     assert (await ledger.one(*STOP, by_link("u1@example.com"))).seq == 1
 
 
+async def test_who_waits_behind_a_database_that_is_gone_does_not_wait_again(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    def gone() -> NoReturn:
+        nonlocal tries
+        tries += 1
+        raise StorageUnavailable("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger.database, "ledger", gone)
+        many = [stop_of(f"u{n}@example.com") for n in range(3 * MOST_UNITS)]
+        outcomes = await together(ledger.journal, *many)
+    assert {type(outcome) for outcome in outcomes} == {StorageUnavailable}
+    assert tries == 1
+    assert isinstance((await together(ledger.journal, many[0]))[0], Outcome)
+
+
 async def test_two_processes_share_one_gapless_order(ledger: Ledger) -> None:
     other = await open_ledger(ledger.url)
 
@@ -267,67 +281,3 @@ async def test_a_stop_for_an_address_that_we_do_not_know_is_kept(ledger: Ledger)
     )
     assert (imported.effect, imported.reason) == (Effect.NONE, "already_known")
     assert (await ledger.decision("ada@example.com")).reason == "withdrawn"
-
-
-# --- what tools hear of it -----------------------------------------------------------------------------
-
-
-async def add_webhook(ledger: Ledger, *events: str) -> str:
-    webhook = new_webhook(url="https://tool.example/hook", events=events, description="", now=NOW)
-    async with ledger.database.write() as tx:
-        await tx.many(ADD_WEBHOOK, [webhook_row(webhook, "whsec_c2VjcmV0", VAULT)])
-    return webhook.id
-
-
-async def bodies(ledger: Ledger) -> list[tuple[int, str, dict[str, object]]]:
-    rows = await ledger.rows("SELECT seq, event, body FROM delivery ORDER BY seq, event")
-    return [(seq, event, json.loads(VAULT.unseal(body))) for seq, event, body in rows]
-
-
-async def test_events_are_born_with_their_choice_and_stay_as_they_were(ledger: Ledger) -> None:
-    await add_webhook(ledger, "choice.recorded", "standing.changed")
-    given = await ledger.one(*YES, known_as("ada@example.com", external_id="crm-1"))
-    born = await bodies(ledger)
-    assert [(seq, event) for seq, event, _ in born] == [(1, "choice.recorded"), (1, "standing.changed")]
-    choice, standing = (body["data"] for _, _, body in born)
-    assert isinstance(choice, dict)
-    assert isinstance(standing, dict)
-    assert choice["entry"] == given.entry
-    assert choice["subject"] == {
-        "id": given.subject,
-        "email": "ada@example.com",
-        "external_ids": ["crm-1"],
-    }
-    assert (standing["allowed"], standing["reason"], standing["version"]) == (True, "consent", 1)
-
-    await ledger.one(*STOP, by_link("ada@example.com"), now=NOW + timedelta(minutes=2))
-    assert (await bodies(ledger))[:2] == born
-    later = {(seq, event) for seq, event, _ in (await bodies(ledger))[2:]}
-    assert later == {(2, "choice.recorded"), (2, "standing.changed")}
-
-
-async def test_a_unit_that_is_refused_tells_nobody(ledger: Ledger) -> None:
-    await add_webhook(ledger, "choice.recorded", "standing.changed")
-    await ledger.one(*YES, known_as("bo@example.com"))
-    told = await bodies(ledger)
-    with pytest.raises(UnitRefused):
-        await ledger.record(
-            item(*YES, known_as("ada@example.com", external_id="crm-1")),
-            item(*YES, known_as("bo@example.com", external_id="crm-1")),
-        )
-    assert await bodies(ledger) == told
-
-
-async def test_the_worker_is_woken_after_the_commit_and_only_if_there_is_work(ledger: Ledger) -> None:
-    woken = 0
-
-    def wake() -> None:
-        nonlocal woken
-        woken += 1
-
-    journal = Journal(ledger.database, CATALOG, VAULT, wake)
-    await journal.record(stop_of("ada@example.com"))
-    assert woken == 0
-    await add_webhook(ledger, "choice.recorded")
-    await journal.record(stop_of("bo@example.com"))
-    assert woken == 1

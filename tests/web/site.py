@@ -72,6 +72,7 @@ class Site:
     client: httpx2.AsyncClient
     services: Services
     clock: Clock
+    app: Starlette
 
     def prints(self, address: str) -> Fingerprints:
         return self.services.fingerprinter.of_email(parse_email(address))
@@ -137,4 +138,4 @@ async def open_site(settings: Settings, clock: Clock, *, apply: bool = True) -> 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with served(app, listening), httpx2.AsyncClient(base_url=url, trust_env=False) as client:
-            yield Site(url, client, found[0], clock)
+            yield Site(url, client, found[0], clock, app)

@@ -9,6 +9,7 @@ import pytest
 from prefcenter.catalog import parse
 from prefcenter.domain.choices import Action, Source
 from prefcenter.starter import config_text
+from prefcenter.storage.units import Outcome, Unit
 from tests.web.site import ADA, Clock, Site
 
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
@@ -135,6 +136,36 @@ async def test_a_yes_on_a_page_older_than_the_stop_does_not_count_and_says_so(si
     text = await save(site, form_of(text) | {"want-newsletter": "on"})
     assert "you get this from now on" in text
     assert (await site.decision()).allowed
+
+
+async def test_a_page_from_the_future_was_never_shown(site: Site) -> None:
+    await lenient(site)
+    form = await opened(site) | {"want-newsletter": "on", "shown-newsletter": "off"}
+    await site.said(Action.WITHDRAW)
+    text = await save(site, form | {"shown_seq": str(await site.head() + 1000)})
+    assert "Nothing was changed" in text
+    assert (await site.decision()).reason == "withdrawn"
+
+
+async def test_a_stop_counts_though_the_address_changes_hands_at_that_very_moment(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = await opened(site) | {"want-newsletter": "off", "want-partner-offers": "on"}
+    path = site.manage_path()
+    record = site.services.journal.record
+
+    async def after_a_move(unit: Unit) -> Outcome:
+        monkeypatch.undo()
+        await site.is_customer(ADA, external_id="7")
+        await site.is_customer("new@example.com", external_id="7")
+        return await record(unit)
+
+    monkeypatch.setattr(site.services.journal, "record", after_a_move)
+    assert (await site.client.post(path, data=form)).status_code == 404
+    assert [stop.purpose for stop in await site.services.reader.stops_at(site.prints(ADA).wide)] == [
+        "newsletter"
+    ]
+    assert not (await site.decision("partner-offers", address="new@example.com")).allowed
 
 
 async def test_saving_twice_is_saving_once(site: Site) -> None:

@@ -1,7 +1,9 @@
 """Every answer forbids scripts, frames, referrers, indexing and keeping; none sets a cookie."""
 
 import gzip
+from typing import Any
 
+import httpx2
 import pytest
 
 from prefcenter.mail.render import shipped_templates
@@ -40,6 +42,23 @@ async def test_every_answer_has_the_headers(lite_site: Site, kind: str) -> None:
     assert "unsafe" not in policy
     assert answer.headers["strict-transport-security"].startswith("max-age=")
     assert "set-cookie" not in answer.headers
+
+
+async def test_an_answer_to_a_fault_of_ours_has_them_too(
+    lite_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("ada@example.com")
+
+    monkeypatch.setattr(lite_site.services.reader, "stops_at", broken)
+    monkeypatch.setattr(lite_site.services.reader, "address_at", broken)
+    transport = httpx2.ASGITransport(app=lite_site.app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="https://localhost") as client:
+        answer = await client.get(lite_site.stop_path())
+    assert answer.status_code == 500
+    assert {name: answer.headers.get(name) for name in EXPECTED} == EXPECTED
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "ada" not in answer.text and "ZeroDivision" not in answer.text
 
 
 async def test_pages_hold_no_script_and_nothing_from_elsewhere(lite_site: Site) -> None:

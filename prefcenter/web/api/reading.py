@@ -215,6 +215,8 @@ def _said(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 async def get_changes(request: Request, _: Key) -> Response:
+    if unknown := sorted(set(request.query_params) - {"after", "limit"}):
+        raise BadRequest(f"{unknown[0]}: no such parameter; there are after and limit", 422)
     after = _number(request, "after", 0, LAST_CURSOR)
     limit = _number(request, "limit", 100, MOST_CHANGES)
     reader = web_of(request).services.reader
