@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from prefcenter.domain.choices import Action
+from prefcenter.storage.database import StorageUnavailable
 from tests.browsing import WIDTHS, look, visit
 from tests.web.site import Site
 
@@ -55,7 +56,9 @@ async def test_a_person_changes_their_choices(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-async def test_every_page_is_accessible(lite_site: Site, browser: Browser, width: str, scheme: Any) -> None:
+async def test_every_page_is_accessible(
+    lite_site: Site, browser: Browser, monkeypatch: pytest.MonkeyPatch, width: str, scheme: Any
+) -> None:
     site = lite_site
     await site.said(Action.REFUSE, "partner-offers")
     viewport = {"width": WIDTHS[width], "height": 800}
@@ -83,6 +86,14 @@ async def test_every_page_is_accessible(lite_site: Site, browser: Browser, width
         await shown("stop-only")
         await page.goto(site.url + "/nowhere")
         await shown("not-found")
+        monkeypatch.setattr(site.services.reader, "address_at", out_of_order)
+        await page.goto(site.url + site.stop_path())
+        await expect(page.get_by_role("heading", name="Not done yet")).to_be_visible()
+        await shown("unavailable")
+
+
+async def out_of_order(_: bytes) -> str | None:
+    raise StorageUnavailable("gone")
 
 
 @pytest.mark.parametrize("text", ["100%", "200%"])
