@@ -166,6 +166,14 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         ),
         ('[purposes.newsletter.deutsch]\ntitle = "Neues"', "line 8: unknown key 'deutsch'"),
         ('[purposes.newsletter.pt_BR]\ntitle = "Neues"', "unknown key 'pt_BR'"),
+        (
+            'kind = "service"\nbasis = "contract"\nwhy = "x"\ncategory = "legal"\ndouble_opt_in = true',
+            "line 12: 'double_opt_in' does nothing where nobody is asked",
+        ),
+        (
+            'basis = "consent"\nsimilar_to_purchase = true',
+            "line 9: 'similar_to_purchase' does nothing under consent",
+        ),
         ("version = 3", "unknown key 'version'"),
         ("retired = true", "unknown key 'retired'"),
         (
@@ -173,6 +181,10 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
             "the key 'News_Letter' must begin with a-z",
         ),
         ('[purposes."*"]\ntitle = "x"\ndescription = "x"', "[purposes.'*'] line 8: the key '*' must begin"),
+        (
+            '[purposes.check--one-click]\ntitle = "x"\ndescription = "x"',
+            "the key 'check--one-click' is kept for `prefcenter check`",
+        ),
         ("[purpose.x]", "line 8: unknown section [purpose]; did you mean 'purposes'?"),
         ("[brands.x]", "unknown section [brands]"),
         ('[recipients.partner]\nname = "Partner"', "nobody could be told of a change; give 'email' or"),
@@ -189,6 +201,14 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         (
             '[notice]\nversion = "1"\nurl = "https://a.b"\npublished = 1\nchange = "minor"',
             "a day without quotes",
+        ),
+        (
+            '[notice]\nversion = "1"\nurl = "https://a.b"\npublished = "2026-11-01"\nchange = "minor"',
+            "a day without quotes",
+        ),
+        (
+            '[notice]\nversion = "1"\nurl = "http://:"\npublished = 2026-11-01\nchange = "minor"',
+            "line 10: 'url'",
         ),
         (
             '[notice]\nversion = "1"\nurl = "https://a.b"\npublished = 2026-11-01\nchange = "big"',
@@ -236,6 +256,11 @@ def test_broken_toml_names_the_section_and_the_line() -> None:
     (problem,) = of_purpose('kind = "marketing\n')
     assert problem.startswith("[purposes.newsletter] not valid TOML: ") and "line 8" in problem
     assert problems("x = 2026-13-45")[0].startswith("not valid TOML: ")
+
+
+def test_toml_without_a_bottom_is_an_error_too() -> None:
+    with pytest.raises(CatalogError, match="nested too deeply"):
+        parse("deep = " + "[" * 3000 + "]" * 3000)
 
 
 def test_reading_a_file_names_it(tmp_path: Path) -> None:

@@ -100,6 +100,12 @@ def test_a_short_key_is_refused_by_its_position(tmp_path: Path) -> None:
     assert found.startswith("PREFCENTER_SECRET_KEYS: key 2 of 2 is too short (8 characters)")
 
 
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    key = "k" * 48
+    (found,) = problems(tmp_path, SECRET_KEYS=f"{key},{'l' * 48},{key}")
+    assert found.startswith("PREFCENTER_SECRET_KEYS: holds a key twice")
+
+
 def test_the_pepper_is_no_signing_key(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, PEPPER=NEW)
     assert found.startswith("PREFCENTER_PEPPER: also stands in PREFCENTER_SECRET_KEYS")
@@ -119,6 +125,10 @@ def test_base_urls_that_are_fine(tmp_path: Path, url: str) -> None:
     assert read(tmp_path, BASE_URL=url).base_url == url.rstrip("/")
 
 
+def test_a_base_url_is_the_same_in_capitals(tmp_path: Path) -> None:
+    assert read(tmp_path, BASE_URL="HTTPS://Prefs.Example.com/A").base_url == "https://prefs.example.com/A"
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -131,6 +141,8 @@ def test_base_urls_that_are_fine(tmp_path: Path, url: str) -> None:
         "https://example.com/#x",
         "https://example.com/>, <https://evil.example",
         "https://exa\nmple.com",
+        "https://example.com:0",
+        "https://example.com/a/../b",
         "https://bücher.example",
         "https://example.com:port",
         "https://[::1",

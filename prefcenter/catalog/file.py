@@ -17,6 +17,7 @@ from prefcenter.domain.purposes import (
     ANY,
     MARKETING_KINDS,
     NOT_A_CHOICE,
+    PROBE_PURPOSE,
     Basis,
     Kind,
     Purpose,
@@ -55,6 +56,8 @@ def parse(text: str) -> Catalog:
 def _toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
+    except RecursionError:
+        raise CatalogError(("not valid TOML: nested too deeply; mend that",)) from None
     except ValueError as error:
         found = re.search(r"line (\d+)", str(error))
         section = section_at(text, int(found[1])) if found else ""
@@ -95,6 +98,8 @@ def _entries(problems: Problems, tree: dict[str, Any], section: str) -> Iterator
         problems.add((), f"{section!r} must hold sections; write [{section}.some-key]", key=section)
         return
     for key, table in entries.items():
+        if key == PROBE_PURPOSE:
+            problems.add((section, key), f"the key {key!r} is kept for `prefcenter check`; choose another")
         if not sections.KEY.fullmatch(key):
             message = f"the key {key!r} must begin with a-z and hold only a-z, 0-9 and -, at most 48"
             problems.add((section, key), message)
@@ -150,6 +155,9 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for name in ("category", "why"):
             if name not in values:
                 yield name, f"a service purpose needs {name!r}; it must be {sections.PURPOSE[name].expects}"
+        for name in ("double_opt_in", "require_proof"):
+            if name in values:
+                yield name, f"{name!r} does nothing where nobody is asked; take it out"
     elif "category" in values:
         yield "category", "'category' is for kind = \"service\" only; take it out"
     if kind in MARKETING_KINDS and basis in NOT_A_CHOICE:
@@ -157,6 +165,8 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"a {kind} purpose cannot rest on {basis}; use consent or legitimate_interest, or leave it out"
         )
         yield "basis", message
+    if values.get("similar_to_purchase") and basis is Basis.CONSENT:
+        yield "similar_to_purchase", "'similar_to_purchase' does nothing under consent; take it out"
     if "soft_opt_in" in values and basis not in (None, Basis.LEGITIMATE_INTEREST):
         yield "soft_opt_in", f"'soft_opt_in' does nothing under basis = \"{basis}\"; take one of the two out"
 

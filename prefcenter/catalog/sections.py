@@ -61,7 +61,7 @@ _LINE = Annotated[
 ]
 _TEXT = Annotated[str, msgspec.Meta(pattern=r"^(?=\s*\S)[^\x00-\x08\x0b-\x1f\x7f-\x9f]+\Z")]
 _EMAIL = Annotated[str, msgspec.Meta(pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+\Z", max_length=254)]
-_URL = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s<>\"]+\Z")]
+_URL = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s<>\"\x00-\x1f\x7f:/?#]+[^\s<>\"\x00-\x1f\x7f]*\Z")]
 
 
 def _line(*, required: bool = False) -> Key:
@@ -153,7 +153,8 @@ def read_section(
                 sound = False
             continue
         try:
-            values[name] = msgspec.convert(table[name], key.type)
+            # A date in quotes is a text: TOML has days of its own.
+            values[name] = msgspec.convert(table[name], key.type, builtin_types=(date,))
         except msgspec.ValidationError:
             problems.add(section, _wrong(name, key, table[name]), key=name)
             sound = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prefcenter.bootstrap import utc_now
 from prefcenter.commands.database import opened
@@ -13,11 +13,15 @@ from prefcenter.use_cases.explain import explain
 from prefcenter.use_cases.refusals import Refused
 from prefcenter.use_cases.stop_people import stop_address, stop_domain
 
+_OLDEST = timedelta(days=3653)
+
 
 async def stop(settings: Settings, who: str, *, purpose: str, received: str, reason: str) -> None:
     """Record the stop as the operator's, with the reason."""
     now = utc_now()
     stated = _moment(received) if received else None
+    if stated is not None and not now - _OLDEST <= stated <= now:
+        raise CommandError("--received: lies in the future, or more than ten years back; look at the year")
     if not reason.strip():
         raise CommandError("--reason: say why, for the record")
     async with opened(settings) as services:

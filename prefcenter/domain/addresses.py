@@ -48,6 +48,8 @@ class Fingerprints(NamedTuple):
 
 def parse_email(text: str) -> EmailAddress:
     """Read one address by RFC 5321/6531. Raises InvalidAddress."""
+    if len(text) > 4 * MAX_ADDRESS_OCTETS:
+        raise InvalidAddress("an email address has at most 254 octets")
     wide = text.lower()
     if not _is_usual(text) or "xn--" in wide:
         return _parse_unusual(text.strip(" "))

@@ -115,7 +115,7 @@ def _decide(
     if standing is not None and standing.status in VALID:
         return _consented(purpose, regime, standing)
     if purpose.basis == Basis.LEGITIMATE_INTEREST:
-        return _soft_opt_in(purpose, regime, facts)
+        return _soft_opt_in(purpose, regime, facts, now)
     if standing is None or (standing.status is Status.DEFERRED and standing.until is not None):
         # A pause that ran out leaves whoever never answered where they were.
         return Decision(allowed=False, reason="never_asked", regime=regime.name, basis=Basis.CONSENT)
@@ -177,8 +177,8 @@ def _held(
     )
 
 
-def _soft_opt_in(purpose: Purpose, regime: Regime, facts: Facts) -> Decision:
-    missing = tuple(_missing_for_soft_opt_in(purpose, regime, facts))
+def _soft_opt_in(purpose: Purpose, regime: Regime, facts: Facts, now: datetime) -> Decision:
+    missing = tuple(_missing_for_soft_opt_in(purpose, regime, facts, now))
     if missing:
         return Decision(
             allowed=False,
@@ -197,15 +197,17 @@ def _soft_opt_in(purpose: Purpose, regime: Regime, facts: Facts) -> Decision:
     )
 
 
-def _missing_for_soft_opt_in(purpose: Purpose, regime: Regime, facts: Facts) -> Iterable[str]:
+def _missing_for_soft_opt_in(purpose: Purpose, regime: Regime, facts: Facts, now: datetime) -> Iterable[str]:
     """The conditions of ePrivacy Art. 13(2) that are not shown to be met."""
     relationship = facts.relationship
+    if relationship is not None and relationship.since > now:
+        relationship = None
     if relationship is None or relationship.kind not in regime.soft_opt_in:
         yield "relationship"
     if not purpose.similar_to_purchase:
         yield "similar_to_purchase"
     offered = relationship.opt_out_offered if relationship is not None else None
-    if isinstance(offered, OptOutOffered):
+    if isinstance(offered, OptOutOffered) and offered.at <= now and offered.wording.strip():
         return
     declared = purpose.soft_opt_in
     if (

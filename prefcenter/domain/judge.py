@@ -19,14 +19,13 @@ from prefcenter.domain.choices import (
     YesRule,
     cause_of,
 )
-from prefcenter.domain.purposes import ANY, Purpose
+from prefcenter.domain.purposes import Purpose
 from prefcenter.domain.standing import (
+    VALID,
     Standing,
     Stop,
     counts,
     covers,
-    newer_than,
-    yields_to_newer_yes,
 )
 
 #: A yes over one of these counts only once the mailbox itself has confirmed it.
@@ -64,14 +63,10 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What is known of the address and the person when a choice is judged.
-
-    `counting`: the yeses of anybody at this address that count now; only a stop that yields to them looks.
-    """
+    """What is known of the address and the person when a choice is judged; a stop needs none of it."""
 
     stops: Iterable[Stop] = ()
     standings: Iterable[Standing] = ()
-    counting: Iterable[Standing] = ()
     has_history: bool = False
     target: Target | None = None
     newest_seq: int | None = None
@@ -80,7 +75,7 @@ class Known:
 def same_click(
     choice: Choice, cause: Cause, stop: Stop | None, newest_yes: int | None, now: datetime
 ) -> bool:
-    """Whether this stop repeats one of the last minute, with no yes in between.
+    """Whether this stop repeats one that came the same way within the last minute, with no yes in between.
 
     One that was reported late is not the same: a yes could slip in between the time it states and this one.
     """
@@ -88,6 +83,7 @@ def same_click(
         stop is not None
         and choice.action in STOPS
         and stop.cause is cause
+        and stop.source is choice.source
         and now - stop.recorded_at < SAME_CLICK
         and _clamped(choice, now) - stop.at < SAME_CLICK
         and (newest_yes is None or newest_yes < stop.seq)
@@ -101,47 +97,45 @@ def judge(choice: Choice, purpose: Purpose | None, known: Known, now: datetime) 
     """
     at = _clamped(choice, now)
     if choice.action in STOPS:
-        return _stop(choice, purpose, known, at, now)
+        # The fold leaves a yes standing that is newer than what a machine reports late.
+        cause = cause_of(choice.action, choice.purpose, purpose)
+        return Verdict(effect=Effect.APPLIED, cause=cause, occurred_at=at)
     if choice.action in YES:
-        return _yes(choice, purpose, known, at)
+        return _yes(choice, purpose, known, at, now)
     if choice.action is Action.INVALIDATE:
         return _invalidate(known, at, now)
-    if choice.action is Action.DEFER and _shortens_a_pause(choice, known, now):
-        return Verdict(effect=Effect.NONE, reason="shorter_than_pause", occurred_at=at)
-    return Verdict(effect=Effect.APPLIED, occurred_at=at)
+    reason = _no_pause(choice, purpose, known, at, now) if choice.action is Action.DEFER else None
+    return Verdict(effect=Effect.NONE if reason else Effect.APPLIED, reason=reason, occurred_at=at)
 
 
-def _shortens_a_pause(choice: Choice, known: Known, now: datetime) -> bool:
-    """Only the person ends their pause early: to anybody else it can only become longer."""
-    if AUTHORITY[choice.source].yes in (YesRule.SHOWN, YesRule.ATTESTED):
-        return False
-    held = next((s for s in known.standings if s.key == (choice.purpose, choice.channel)), None)
-    return held is not None and held.until is not None and (choice.until is None or choice.until < held.until)
+def _no_pause(
+    choice: Choice, purpose: Purpose | None, known: Known, at: datetime, now: datetime
+) -> str | None:
+    """Why a `defer` changes nothing; None: it does. Without `until` it is a "not now" to a question."""
+    held = _held(known, choice)
+    if held is not None and at < held.said_at:
+        return "older_than_choice"
+    by_person = AUTHORITY[choice.source].yes in (YesRule.SHOWN, YesRule.ATTESTED)
+    if held is not None and held.until is not None and held.until > now:
+        # Only the person ends their pause early, by naming another end: to anybody else it becomes longer.
+        if choice.until is None or (choice.until < held.until and not by_person):
+            return "shorter_than_pause"
+    elif choice.until is None:
+        answered = held is not None and held.status in VALID
+        if answered or purpose is None or purpose.is_objected_to:
+            return "nothing_was_asked"
+    return None
+
+
+def _held(known: Known, choice: Choice) -> Standing | None:
+    return next((s for s in known.standings if s.key == (choice.purpose, choice.channel)), None)
 
 
 def _clamped(choice: Choice, now: datetime) -> datetime:
     return now if choice.stated_at is None else min(choice.stated_at, now)
 
 
-def _stop(choice: Choice, purpose: Purpose | None, known: Known, at: datetime, now: datetime) -> Verdict:
-    cause = cause_of(choice.action, choice.purpose, purpose)
-    if (
-        purpose is not None
-        and cause in (Cause.WITHDRAWN, Cause.REFUSED, Cause.OBJECTED)
-        and yields_to_newer_yes(choice.action, choice.source)
-    ):
-        channel = ANY if cause is Cause.OBJECTED else choice.channel
-        yeses = [
-            standing
-            for standing in known.counting
-            if standing.purpose == purpose.key and channel in (ANY, standing.channel)
-        ]
-        if yeses and all(newer_than(standing, at, now) for standing in yeses):
-            return Verdict(effect=Effect.NONE, cause=cause, reason="older_than_yes", occurred_at=at)
-    return Verdict(effect=Effect.APPLIED, cause=cause, occurred_at=at)
-
-
-def _yes(choice: Choice, purpose: Purpose | None, known: Known, at: datetime) -> Verdict:
+def _yes(choice: Choice, purpose: Purpose | None, known: Known, at: datetime, now: datetime) -> Verdict:
     rule = AUTHORITY[choice.source].yes
 
     def none(reason: str) -> Verdict:
@@ -151,7 +145,7 @@ def _yes(choice: Choice, purpose: Purpose | None, known: Known, at: datetime) ->
         return none("not_by_the_person")
     if purpose is None or purpose.retired or not purpose.is_a_choice:
         return none("unknown_purpose")
-    held = next((s for s in known.standings if s.key == (purpose.key, choice.channel)), None)
+    held = _held(known, choice)
     if choice.action is Action.REAFFIRM and not counts(held, known.stops, purpose):
         return none("nothing_to_reaffirm")
     matching = [
@@ -162,14 +156,17 @@ def _yes(choice: Choice, purpose: Purpose | None, known: Known, at: datetime) ->
     if rule is YesRule.IMPORTED:
         if known.has_history or matching:
             return none("already_known")
-        if choice.stated_at is None or not choice.wording:
+        if choice.stated_at is None or not (choice.wording or "").strip():
             return none("no_evidence")
     elif rule is YesRule.SHOWN:
         newest = max((stop.seq for stop in matching), default=0)
         if newest and (choice.shown_seq is None or choice.shown_seq < newest):
             return none("shown_before_stop")
-    elif choice.stated_at is not None and any(at <= stop.at for stop in matching):
-        return none("older_than_stop")
+    elif choice.stated_at is not None:
+        if any(_may_be_older(at, stop, now) for stop in matching):
+            return none("older_than_stop")
+        if held is not None and at <= held.said_at:
+            return none("older_than_choice")
     proof = _proof(choice, rule)
     hard = any(s.cause in NEEDS_CONFIRMATION and not _overcome(held, s) for s in matching)
     if hard and proof not in FULL_POWER:
@@ -177,6 +174,11 @@ def _yes(choice: Choice, purpose: Purpose | None, known: Known, at: datetime) ->
     if rule is YesRule.SHOWN and proof not in FULL_POWER and purpose.double_opt_in:
         return Verdict(effect=Effect.PENDING, reason="needs_confirmation", proof=proof, occurred_at=at)
     return Verdict(effect=Effect.APPLIED, proof=proof, occurred_at=at)
+
+
+def _may_be_older(at: datetime, stop: Stop, now: datetime) -> bool:
+    """Whether a stop may have been said after `at`: one repeated within a minute left no entry of its own."""
+    return at <= stop.at or at < min(now, stop.at + SAME_CLICK)
 
 
 def _overcome(held: Standing | None, stop: Stop) -> bool:

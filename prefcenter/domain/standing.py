@@ -39,6 +39,7 @@ class Stop:
     channel: str
     purpose: str
     cause: Cause
+    source: Source
     seq: int
     entry: str
     at: datetime
@@ -53,7 +54,8 @@ class Stop:
 class Standing:
     """The newest yes (or question) of a person on a (purpose, channel), and its state.
 
-    `seq` is the place from which the yes counts; None while there never was one.
+    `seq` is the place from which the yes counts; None while there never was one. `said_at`: the latest time
+    stated for anything that was said here, so that nothing older is taken for news.
     """
 
     subject: str
@@ -63,6 +65,7 @@ class Standing:
     seq: int | None
     entry: str
     at: datetime
+    said_at: datetime
     proof: Proof = Proof.NONE
     version: int = 1
     until: datetime | None = None
@@ -223,7 +226,17 @@ def _stop(state: State, entry: Entry, find: FindPurpose) -> None:
     purpose, channel = scope_of(entry.cause, entry.purpose, entry.channel)
     before = state.stops.get(entry.wide, {}).get((channel, purpose, entry.cause))
     at = entry.occurred_at if before is None else max(before.at, entry.occurred_at)
-    stop = Stop(entry.wide, channel, purpose, entry.cause, entry.seq, entry.entry, at, entry.recorded_at)
+    stop = Stop(
+        entry.wide,
+        channel,
+        purpose,
+        entry.cause,
+        entry.source,
+        entry.seq,
+        entry.entry,
+        at,
+        entry.recorded_at,
+    )
     if yields_to_newer_yes(entry.action, entry.source):
         _spare_newer_yeses(state, entry, stop, find)
     state.put_stop(stop)
@@ -257,6 +270,7 @@ def _yes(state: State, entry: Entry) -> None:
     assert entry.subject is not None
     status = Status.RENEWED if entry.action is Action.REAFFIRM else Status.GIVEN
     proof = entry.proof or Proof.NONE
+    held = state.standings.get(entry.subject, {}).get((entry.purpose, entry.channel))
     state.put_standing(
         Standing(
             entry.subject,
@@ -266,6 +280,7 @@ def _yes(state: State, entry: Entry) -> None:
             entry.seq,
             entry.entry,
             entry.occurred_at,
+            _latest(entry, held),
             proof,
             entry.version or 1,
         ),
@@ -292,7 +307,7 @@ def _defer(state: State, entry: Entry) -> None:
     held = state.standings.get(entry.subject, {}).get((entry.purpose, entry.channel))
     if held is not None and held.status in VALID:
         if entry.until is not None:
-            state.put_standing(replace(held, until=entry.until))
+            state.put_standing(replace(held, until=entry.until, said_at=_latest(entry, held)))
         return
     state.put_standing(replace(_without_yes(entry, held, Status.DEFERRED), until=entry.until))
 
@@ -301,7 +316,8 @@ def _invalidate_yes(state: State, entry: Entry) -> None:
     assert entry.subject is not None
     held = state.standings.get(entry.subject, {}).get((entry.purpose, entry.channel))
     if held is not None and held.entry == entry.target:
-        state.put_standing(replace(held, status=Status.INVALIDATED))
+        struck = replace(held, status=Status.INVALIDATED, said_at=_latest(entry, held))
+        state.put_standing(struck)
 
 
 def _without_yes(entry: Entry, held: Standing | None, status: Status) -> Standing:
@@ -314,7 +330,12 @@ def _without_yes(entry: Entry, held: Standing | None, status: Status) -> Standin
         None if held is None or held.status is Status.INVALIDATED else held.seq,
         entry.entry,
         entry.occurred_at,
+        _latest(entry, held),
     )
+
+
+def _latest(entry: Entry, held: Standing | None) -> datetime:
+    return entry.occurred_at if held is None else max(held.said_at, entry.occurred_at)
 
 
 def refold(entries: Iterable[Entry], find: FindPurpose) -> State:

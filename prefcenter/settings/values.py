@@ -64,6 +64,8 @@ def parse_secret_keys(text: str, folder: Path) -> tuple[Secret, ...]:
                 f"key {position} of {len(keys)} is too short ({len(key)} characters);"
                 f" use at least {SHORTEST_SECRET} random ones"
             )
+    if len(set(keys)) < len(keys):
+        raise ValueError("holds a key twice; keep it once, in the place of its age")
     if not keys:
         raise ValueError("holds no key; put at least one there, the one that signs last")
     return tuple(map(Secret, keys))
@@ -108,7 +110,9 @@ def parse_base_url(text: str, folder: Path) -> str:
         raise ValueError(f"no user, query or fragment may be in it; {remedy}")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("http is for localhost, 127.0.0.1 and ::1 only, links carry power; use https")
-    return text.rstrip("/")
+    if parts.port == 0 or {".", ".."} & set(parts.path.split("/")):
+        raise ValueError(f"no browser would go there; {remedy}")
+    return parts._replace(netloc=parts.netloc.lower()).geturl().rstrip("/")
 
 
 def parse_smtp_url(text: str, folder: Path) -> Secret:

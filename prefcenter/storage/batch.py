@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from prefcenter.domain.choices import Entry
 from prefcenter.domain.purposes import Purpose
@@ -25,9 +25,20 @@ class Purposes(Protocol):
     def all(self) -> Iterable[Purpose]: ...
 
 
+class Turned(NamedTuple):
+    """A (purpose, channel) on which a fact, or a change of address, turned the answer."""
+
+    purpose: Purpose
+    channel: str
+    allowed: bool
+
+
 @dataclass(slots=True)
 class Batch:
-    """What is known and what is to be written while the units of one transaction are recorded."""
+    """What is known and what is to be written while the units of one transaction are recorded.
+
+    `turned`: by the `seq` of entries that are no choices.
+    """
 
     purposes: Purposes
     vault: Vault
@@ -41,6 +52,7 @@ class Batch:
     past: dict[str, Entry] = field(default_factory=dict)
     history: dict[bytes, list[Entry]] = field(default_factory=dict)
     new_entries: list[Entry] = field(default_factory=list)
+    turned: dict[int, tuple[Turned, ...]] = field(default_factory=dict)
     ledger: list[Row] = field(default_factory=list)
     payloads: list[Row] = field(default_factory=list)
     wordings: list[Row] = field(default_factory=list)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from prefcenter.domain.choices import Action, Effect, Entry, scope_of
-from prefcenter.domain.decide import decide
+from prefcenter.domain.decide import Decision, decide
 from prefcenter.domain.purposes import ANY, PROBE_PURPOSE, Purpose
 from prefcenter.domain.regimes import regime_of
+from prefcenter.domain.standing import StandingKey
 from prefcenter.domain.status import status_of
 from prefcenter.storage import rows
+from prefcenter.storage.batch import Batch, Turned
 from prefcenter.storage.database import Row
 from prefcenter.storage.outbox import (
     CHOICE_RECORDED,
@@ -22,19 +25,17 @@ from prefcenter.storage.outbox import (
     is_suppressing,
 )
 
-if TYPE_CHECKING:
-    from prefcenter.storage.batch import Batch
-
 _NO_CHOICE = frozenset({Action.FACT, Action.ADDRESS_CHANGED})
 
 
 def born_of(entry: Entry, batch: Batch, externals: Mapping[str, Sequence[str]]) -> Iterator[Row]:
     """The rows of `statements.ADD_DELIVERY` for one new entry."""
-    if entry.action in _NO_CHOICE or entry.purpose == PROBE_PURPOSE:
+    turned = batch.turned.get(entry.seq, ())
+    if entry.purpose == PROBE_PURPOSE or (entry.action in _NO_CHOICE and not turned):
         return
     subjects = [entry.subject] if entry.subject else batch.people.subjects_at(entry.wide)
     people = [_who(subject, entry, batch, externals) for subject in subjects] or [Who(None, None, ())]
-    suppressing = is_suppressing(entry)
+    suppressing = is_suppressing(entry) or any(not one.allowed for one in turned)
     for event, data in _events(entry, people, batch):
         body = None
         for endpoint in batch.endpoints:
@@ -54,7 +55,7 @@ def born_of(entry: Entry, batch: Batch, externals: Mapping[str, Sequence[str]]) 
 def _events(entry: Entry, people: Sequence[Who], batch: Batch) -> Iterator[tuple[str, Any]]:
     wanted = frozenset().union(*(endpoint.events for endpoint in batch.endpoints))
     for who in people:
-        if CHOICE_RECORDED in wanted:
+        if CHOICE_RECORDED in wanted and entry.action not in _NO_CHOICE:
             yield CHOICE_RECORDED, choice_data(entry, who)
         if STANDING_CHANGED in wanted and entry.effect is not Effect.NONE and who.id is not None:
             for purpose, channel in _touched(entry, batch):
@@ -62,7 +63,10 @@ def _events(entry: Entry, people: Sequence[Who], batch: Batch) -> Iterator[tuple
 
 
 def _touched(entry: Entry, batch: Batch) -> Iterator[tuple[Purpose, str]]:
-    """What the entry may have changed: the scope of its cause, or just what it names."""
+    """What the entry may have changed: what it turned, the scope of its cause, or just what it names."""
+    if entry.action in _NO_CHOICE:
+        yield from ((one.purpose, one.channel) for one in batch.turned[entry.seq])
+        return
     named = (entry.purpose, entry.channel)
     key, on = named if entry.cause is None else scope_of(entry.cause, *named)
     for purpose in batch.purposes.all():
@@ -75,16 +79,7 @@ def _touched(entry: Entry, batch: Batch) -> Iterator[tuple[Purpose, str]]:
 def _standing_data(entry: Entry, who: Who, purpose: Purpose, channel: str, batch: Batch) -> dict[str, Any]:
     """The newest state; `version` grows, so a receiver can drop what comes late."""
     assert who.id is not None
-    facts = rows.facts_of(batch.facts.get(who.id, {}))
-    decision = decide(
-        purpose,
-        channel=channel,
-        regime=regime_of(facts),
-        standing=batch.state.standings.get(who.id, {}).get((purpose.key, channel)),
-        stops=batch.state.stops_of(batch.people.wides_of(who.id)),
-        facts=facts,
-        now=entry.recorded_at,
-    )
+    decision = _decision(batch, who.id, batch.people.wides_of(who.id), purpose, channel, entry.recorded_at)
     return {
         "subject": who,
         "purpose": purpose.key,
@@ -94,6 +89,45 @@ def _standing_data(entry: Entry, who: Who, purpose: Purpose, channel: str, batch
         "reason": decision.reason,
         "version": entry.seq,
     }
+
+
+def _decision(
+    batch: Batch, subject: str, wides: Iterable[bytes], purpose: Purpose, channel: str, now: datetime
+) -> Decision:
+    facts = rows.facts_of(batch.facts.get(subject, {}))
+    return decide(
+        purpose,
+        channel=channel,
+        regime=regime_of(facts),
+        standing=batch.state.standings.get(subject, {}).get((purpose.key, channel)),
+        stops=batch.state.stops_of(wides),
+        facts=facts,
+        now=now,
+    )
+
+
+def answers(batch: Batch, subject: str, wides: Iterable[bytes], now: datetime) -> dict[StandingKey, Decision]:
+    """What may be sent to a person now; empty where no endpoint wants to hear of it."""
+    if not any(STANDING_CHANGED in endpoint.events for endpoint in batch.endpoints):
+        return {}
+    return {
+        (purpose.key, channel): _decision(batch, subject, wides, purpose, channel, now)
+        for purpose in batch.purposes.all()
+        for channel in purpose.channels
+    }
+
+
+def turned(
+    batch: Batch, before: Mapping[StandingKey, Decision], after: Mapping[StandingKey, Decision]
+) -> tuple[Turned, ...]:
+    """Where the answer became another one."""
+    return tuple(
+        Turned(purpose, channel, after[purpose.key, channel].allowed)
+        for purpose in batch.purposes.all()
+        for channel in purpose.channels
+        if (purpose.key, channel) in before
+        and before[purpose.key, channel].reason != after[purpose.key, channel].reason
+    )
 
 
 def _who(subject: str, entry: Entry, batch: Batch, externals: Mapping[str, Sequence[str]]) -> Who:

@@ -161,6 +161,7 @@ class StopRow(Model):
     channel = fields.CharField(max_length=8)
     purpose = fields.CharField(max_length=48)
     cause = fields.CharField(max_length=24)
+    source = fields.CharField(max_length=16)
     seq = fields.BigIntField()
     entry = fields.CharField(max_length=ID)
     at = UtcMicrosField()
@@ -185,6 +186,7 @@ class StandingRow(Model):
     proof = fields.CharField(max_length=12)
     version = fields.IntField()
     until = UtcMicrosField(null=True)
+    said_at = UtcMicrosField()
 
     class Meta:
         table = "standing"

@@ -66,7 +66,10 @@ def choice_data(entry: Entry, who: Who) -> dict[str, Any]:
 
 def is_suppressing(entry: Entry) -> bool:
     """Whether the event takes a permission away: such deliveries are tried for 30 days."""
-    return entry.effect is Effect.APPLIED and (entry.action in STOPS or entry.action is Action.INVALIDATE)
+    # An undo names no person; it gives a permission back.
+    struck_out = entry.action is Action.INVALIDATE and entry.subject is not None
+    takes_away = entry.action in STOPS or entry.action is Action.DEFER or struck_out
+    return entry.effect is Effect.APPLIED and takes_away
 
 
 def delivery_row(

@@ -16,6 +16,7 @@ from prefcenter.domain.standing import Standing, StandingKey, Stop
 from prefcenter.storage import rows, statements
 from prefcenter.storage.database import AnyDatabase, Row, Tx
 from prefcenter.storage.fields import from_micros
+from prefcenter.storage.units import Claim, KeyReused, StoredAnswer
 from prefcenter.storage.vault import Vault
 
 _CONTACTS = (
@@ -131,6 +132,17 @@ class Reader:
                 )
             )
         return people
+
+    async def answer_to(self, claim: Claim) -> StoredAnswer | None:
+        """What was answered under this Idempotency-Key. Raises KeyReused if that was to something else."""
+        async with self._database.read() as tx:
+            found = await tx.among(statements.CLAIMS, "text", [claim.key])
+        for api_key, _, fingerprint, status, response in found:
+            if api_key == claim.api_key:
+                if bytes(fingerprint) != claim.fingerprint:
+                    raise KeyReused
+                return StoredAnswer(status, self._vault.unseal(response))
+        return None
 
     async def external_ids_of(self, subject: str) -> list[str]:
         async with self._database.read() as tx:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,10 @@ from prefcenter.domain.choices import STOPS, YES, Action, Effect, Entry, Source,
 from prefcenter.domain.facts import NO_FACTS
 from prefcenter.domain.judge import Known, Target, Verdict, judge, same_click
 from prefcenter.domain.purposes import ANY, Purpose
-from prefcenter.domain.standing import Standing, Stop, counts, covers, fold, refold, yields_to_newer_yes
+from prefcenter.domain.standing import Standing, Stop, covers, fold, refold
 from prefcenter.storage import rows
 from prefcenter.storage.batch import Batch
+from prefcenter.storage.events import answers, turned
 from prefcenter.storage.fields import to_micros
 from prefcenter.storage.people import Match, new_id
 from prefcenter.storage.units import (
@@ -91,6 +92,8 @@ def _follow(batch: Batch, ref: Ref, index: int, now: datetime) -> Match:
 
 def _move(batch: Batch, match: Match, channel: str, now: datetime) -> None:
     assert match.subject is not None and match.left is not None
+    wides = batch.people.wides_of(match.subject)
+    before = answers(batch, match.subject, (wides - {match.wide}) | {match.left}, now)
     entry = _entry(
         batch,
         match.wide,
@@ -104,14 +107,17 @@ def _move(batch: Batch, match: Match, channel: str, now: datetime) -> None:
         target=match.left.hex(),
     )
     _add(batch, entry, {})
+    batch.turned[entry.seq] = turned(batch, before, answers(batch, match.subject, wides, now))
 
 
 def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
     match = _follow(batch, item.ref, item.index, now)
     assert match.subject is not None
     held = batch.facts.get(match.subject, {})
-    merged = {**held, **item.facts}
+    merged = _merged(held, item.facts)
     if merged != held or match.is_new:
+        wides = batch.people.wides_of(match.subject)
+        before = answers(batch, match.subject, wides, now)
         verdict = Verdict(effect=Effect.APPLIED, occurred_at=now)
         entry = _entry(
             batch, match.wide, match.subject, item.ref.channel, ANY, Action.FACT, Source.SYSTEM, verdict, now
@@ -119,7 +125,17 @@ def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
         _add(batch, entry, {"facts": dict(item.facts)})
         batch.facts[match.subject] = merged
         batch.new_facts[match.subject] = entry.seq
+        batch.turned[entry.seq] = turned(batch, before, answers(batch, match.subject, wides, now))
     return match.subject
+
+
+def _merged(held: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said replaces what was; that no opt-out was offered stays until something else is said."""
+    merged = {**held, **said}
+    before, after = held.get("relationship"), said.get("relationship")
+    if before and after and "opt_out_offered" in before and "opt_out_offered" not in after:
+        merged["relationship"] = {**after, "opt_out_offered": before["opt_out_offered"]}
+    return merged
 
 
 def _record_choice(
@@ -204,8 +220,7 @@ def _covered(batch: Batch, stop: Stop, key: str, channel: str) -> bool:
 def _known(batch: Batch, item: ChoiceItem, match: Match, purpose: Purpose | None, wides: set[bytes]) -> Known:
     choice = item.choice
     if choice.action in STOPS:
-        yields = yields_to_newer_yes(choice.action, choice.source)
-        return Known(counting=list(_counting(batch, match.wide)) if yields else ())
+        return Known()
     standings = list(batch.state.standings.get(match.subject, {}).values()) if match.subject else []
     mine = next((s for s in standings if s.key == (choice.purpose, choice.channel)), None)
     target = _target(batch, item, match, mine) if choice.action is Action.INVALIDATE else None
@@ -217,15 +232,6 @@ def _known(batch: Batch, item: ChoiceItem, match: Match, purpose: Purpose | None
         target=target,
         newest_seq=max((e.seq for e in history if e.action is not Action.FACT), default=None),
     )
-
-
-def _counting(batch: Batch, wide: bytes) -> Iterator[Standing]:
-    for subject in batch.people.subjects_at(wide):
-        stops = batch.state.stops_of(batch.people.wides_of(subject))
-        for standing in batch.state.standings.get(subject, {}).values():
-            purpose = batch.purposes.find(standing.purpose)
-            if purpose is not None and counts(standing, stops, purpose):
-                yield standing
 
 
 def _speaks_of(entry: Entry, purpose: str) -> bool:

@@ -22,9 +22,17 @@ _facts = msgspec.json.Decoder(Facts)
 
 
 def stop_from(row: Row) -> Stop:
-    wide, channel, purpose, cause, seq, entry, at, recorded_at = row
+    wide, channel, purpose, cause, source, seq, entry, at, recorded_at = row
     return Stop(
-        bytes(wide), channel, purpose, Cause(cause), seq, entry, from_micros(at), from_micros(recorded_at)
+        bytes(wide),
+        channel,
+        purpose,
+        Cause(cause),
+        Source(source),
+        seq,
+        entry,
+        from_micros(at),
+        from_micros(recorded_at),
     )
 
 
@@ -34,6 +42,7 @@ def stop_row(stop: Stop) -> Row:
         stop.channel,
         stop.purpose,
         stop.cause,
+        stop.source,
         stop.seq,
         stop.entry,
         to_micros(stop.at),
@@ -42,7 +51,7 @@ def stop_row(stop: Stop) -> Row:
 
 
 def standing_from(row: Row) -> Standing:
-    subject, purpose, channel, status, seq, entry, at, proof, version, until = row
+    subject, purpose, channel, status, seq, entry, at, proof, version, until, said_at = row
     return Standing(
         subject,
         purpose,
@@ -51,6 +60,7 @@ def standing_from(row: Row) -> Standing:
         seq,
         entry,
         from_micros(at),
+        from_micros(said_at),
         Proof(proof),
         version,
         None if until is None else from_micros(until),
@@ -69,6 +79,7 @@ def standing_row(standing: Standing) -> Row:
         standing.proof,
         standing.version,
         None if standing.until is None else to_micros(standing.until),
+        to_micros(standing.said_at),
     )
 
 

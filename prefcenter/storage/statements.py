@@ -17,13 +17,12 @@ HEAD_AND_LISTENERS = (
 ENDPOINTS = "SELECT id, events FROM connection WHERE state = 'enabled'"
 
 # Stops of the addresses in a batch.
-STOPS = 'SELECT wide, channel, purpose, cause, seq, entry, "at", recorded_at FROM stop WHERE wide {keys}'
+STOP_COLUMNS = 'wide, channel, purpose, cause, source, seq, entry, "at", recorded_at'
+STOPS = f"SELECT {STOP_COLUMNS} FROM stop WHERE wide {{keys}}"
 
 # What people have said yes to, or were asked.
-STANDINGS = (
-    'SELECT subject_id, purpose, channel, status, seq, entry, "at", proof, version, until '
-    "FROM standing WHERE subject_id {keys}"
-)
+STANDING_COLUMNS = 'subject_id, purpose, channel, status, seq, entry, "at", proof, version, until, said_at'
+STANDINGS = f"SELECT {STANDING_COLUMNS} FROM standing WHERE subject_id {{keys}}"
 
 # Contact points by any spelling of an address.
 CONTACTS_BY_WIDE = (
@@ -90,13 +89,14 @@ PUT_STOP = insert(
         "channel": "text",
         "purpose": "text",
         "cause": "text",
+        "source": "text",
         "seq": "bigint",
         "entry": "text",
         "at": "bigint",
         "recorded_at": "bigint",
     },
-    "ON CONFLICT (wide, channel, purpose, cause) DO UPDATE SET seq = excluded.seq, entry = excluded.entry, "
-    '"at" = excluded."at", recorded_at = excluded.recorded_at',
+    "ON CONFLICT (wide, channel, purpose, cause) DO UPDATE SET source = excluded.source, "
+    'seq = excluded.seq, entry = excluded.entry, "at" = excluded."at", recorded_at = excluded.recorded_at',
 )
 
 # One at a time: a stop is dropped only by an undo or by proof that an address lives.
@@ -115,10 +115,11 @@ PUT_STANDING = insert(
         "proof": "text",
         "version": "int",
         "until": "bigint",
+        "said_at": "bigint",
     },
     "ON CONFLICT (subject_id, purpose, channel) DO UPDATE SET status = excluded.status, seq = excluded.seq, "
     'entry = excluded.entry, "at" = excluded."at", proof = excluded.proof, version = excluded.version, '
-    "until = excluded.until",
+    "until = excluded.until, said_at = excluded.said_at",
 )
 
 DROP_STANDING = "DELETE FROM standing WHERE subject_id = $1 AND purpose = $2 AND channel = $3"

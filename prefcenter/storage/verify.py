@@ -24,14 +24,8 @@ SELECT {columns}, ledger.digest, ledger.chain, payload.salt, payload.sealed
 FROM ledger LEFT JOIN payload ON payload.seq = ledger.seq
 WHERE ledger.seq > $1 ORDER BY ledger.seq LIMIT $2
 """.replace("{columns}", ", ".join(f"ledger.{name}" for name in _NAMES))
-_STOPS = """
-SELECT wide, channel, purpose, cause, seq, entry, "at", recorded_at, id
-FROM stop WHERE id > $1 ORDER BY id LIMIT $2
-"""
-_STANDINGS = """
-SELECT subject_id, purpose, channel, status, seq, entry, "at", proof, version, until, id
-FROM standing WHERE id > $1 ORDER BY id LIMIT $2
-"""
+_STOPS = f"SELECT {statements.STOP_COLUMNS}, id FROM stop WHERE id > $1 ORDER BY id LIMIT $2"
+_STANDINGS = f"SELECT {statements.STANDING_COLUMNS}, id FROM standing WHERE id > $1 ORDER BY id LIMIT $2"
 
 #: What reading a row can raise once somebody has written nonsense into it.
 _NONSENSE = (ValueError, TypeError, AttributeError, OverflowError, AssertionError, KeyError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from prefcenter.domain.choices import STOPS, YES, Action, Source
+from prefcenter.domain.choices import STOPS, YES, Action, Choice, Source
 from prefcenter.domain.purposes import ANY
 from prefcenter.storage.units import (
     ChoiceItem,
@@ -42,6 +42,10 @@ async def record(
     """
     errors = [error for item in choices for error in _errors(services, item.index, item, now)]
     if errors:
+        # What was answered once is answered the same, also where it would not be taken any more.
+        answered = None if claim is None else await services.reader.answer_to(claim)
+        if answered is not None:
+            return Outcome(answer=answered, replayed=True)
         raise Refused(errors)
     unit = Unit(now=now, facts=tuple(facts), choices=tuple(choices), claim=claim, respond=respond)
     try:
@@ -58,7 +62,7 @@ def _errors(services: Services, index: int, item: ChoiceItem, now: datetime) -> 
         if choice.action in _ONE_PURPOSE:
             message = f"'{choice.action}' for every purpose is not possible; name one purpose"
             return [ItemError(index, "purpose", message)]
-        return []
+        return _until_errors(index, choice, now)
     purpose = services.catalogs.find(choice.purpose)
     if purpose is None or (purpose.retired and choice.action not in STOPS):
         return [ItemError(index, "purpose", no_such_purpose(services))]
@@ -76,11 +80,17 @@ def _errors(services: Services, index: int, item: ChoiceItem, now: datetime) -> 
             )
         if not item.evidence.get("reason"):
             errors.append(ItemError(index, "evidence.reason", "'invalidate' needs a reason"))
-    if choice.until is not None and choice.action is not Action.DEFER:
-        errors.append(ItemError(index, "until", "goes with action 'defer' only"))
-    if choice.until is not None and choice.until <= now:
-        errors.append(ItemError(index, "until", "is over already; a pause ends in the future"))
-    return errors
+    return errors + _until_errors(index, choice, now)
+
+
+def _until_errors(index: int, choice: Choice, now: datetime) -> list[ItemError]:
+    if choice.until is None:
+        return []
+    if choice.action is not Action.DEFER:
+        return [ItemError(index, "until", "goes with action 'defer' only")]
+    if choice.until <= now:
+        return [ItemError(index, "until", "is over already; a pause ends in the future")]
+    return []
 
 
 def no_such_purpose(services: Services) -> str:

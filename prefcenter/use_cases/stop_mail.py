@@ -42,14 +42,6 @@ async def stop_by_link(
     return outcome.results[0]
 
 
-async def may_undo(services: Services, link: StopLink, stopped: Result) -> bool:
-    """Whether whoever pressed the button may take the stop back: it is theirs, not one that stood already."""
-    if not stopped.repeated:
-        return True
-    first = (await services.reader.entries([stopped.entry])).get(stopped.entry)
-    return first is not None and first.source is Source.PAGE and first.wide == link.wide
-
-
 async def undo_stop(services: Services, link: StopLink, undo: UndoLink, *, now: datetime) -> bool:
     """Restore what a stop by this link ended, if it is still the newest word. Returns whether it did."""
     found = (await services.reader.entries([undo.entry])).get(undo.entry)

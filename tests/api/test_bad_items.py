@@ -30,10 +30,27 @@ BAD_CHOICES: dict[str, tuple[dict[str, Any], str]] = {
     "time without a zone": ({"occurred_at": "2026-01-01T00:00:00"}, "occurred_at"),
     "no time": ({"occurred_at": "yesterday"}, "occurred_at"),
     "until without defer": ({"until": "2027-01-01T00:00:00Z"}, "until"),
+    "until for all marketing": (
+        {"purpose": "*", "action": "object", "until": "2027-01-01T00:00:00Z"},
+        "until",
+    ),
     "bad country": ({"subject": {"email": "ada@example.com", "country": "de"}}, "subject.country"),
     "country and a newline": (
         {"subject": {"email": "ada@example.com", "country": "DE\n"}},
         "subject.country",
+    ),
+    "an offer to say no without words": (
+        {
+            "subject": {
+                "email": "ada@example.com",
+                "relationship": {
+                    "kind": "customer",
+                    "since": "2026-01-01T00:00:00Z",
+                    "opt_out_offered": {"at": "2026-01-01T00:00:00Z", "wording": " "},
+                },
+            }
+        },
+        "subject.relationship.opt_out_offered.wording",
     ),
     "bad id": ({"subject": {"id": "../1"}}, "subject.id"),
     "unknown id": ({"subject": {"id": "0" * 32}}, "subject.id"),

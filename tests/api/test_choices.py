@@ -167,6 +167,6 @@ async def test_a_stop_stated_before_the_yes_does_not_undo_it_when_imported(api: 
     late = await api.choose(
         "ada@example.com", "withdraw", source="import", occurred_at="2026-01-01T00:00:00Z"
     )
-    assert (late["effect"], late["standing"]["allowed"]) == ("none", True)
+    assert (late["effect"], late["standing"]["allowed"]) == ("applied", True)
     at_once = await api.choose("ada@example.com", "withdraw", occurred_at="2026-01-01T00:00:00Z")
     assert (at_once["effect"], at_once["standing"]["allowed"]) == ("applied", False)

@@ -76,6 +76,16 @@ async def test_a_newer_version_or_another_third_party_was_never_agreed_to(api: A
         assert decision["pending_version"] == 1
 
 
+async def test_an_endless_address_is_answered_among_the_others(local_api: Api) -> None:
+    recipients = [
+        {"email": "a" * 200_000},
+        {"email": f"{'a' * 50_000}@example.com"},
+        {"email": "b@example.com"},
+    ]
+    answer = await local_api.done("/v1/decisions", {"purpose": "newsletter", "recipients": recipients})
+    assert [one["reason"] for one in answer["decisions"]] == ["invalid_address"] * 2 + ["never_asked"]
+
+
 async def test_contract_mail_is_allowed_whatever_was_stopped(api: Api) -> None:
     await api.choose("ada@example.com", "object", "*")
     decision = await api.decide("ada@example.com", "account")

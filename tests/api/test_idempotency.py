@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -56,6 +57,22 @@ async def test_the_same_key_at_the_same_moment_has_one_effect(api: Api, path: st
     assert answers[0].is_success
     assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
     assert 1 in await effects(api)
+
+
+async def test_the_first_answer_is_given_also_where_the_request_would_be_refused_by_now(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=30)
+    body = {"choices": [{**CHOICE, "action": "defer", "until": soon.isoformat()}]}
+    first = await api.post("/v1/choices", body, headers={"Idempotency-Key": "pause"})
+    assert first.status_code == 200, first.text
+    monkeypatch.setattr(api.app.state.web, "now", lambda: soon + timedelta(seconds=1))
+    again = await api.post("/v1/choices", body, headers={"Idempotency-Key": "pause"})
+    assert (again.status_code, again.content) == (200, first.content)
+    assert again.headers["idempotent-replayed"] == "true"
+    other = {"choices": [{**body["choices"][0], "channel": "email"}]}
+    assert (await api.post("/v1/choices", other, headers={"Idempotency-Key": "pause"})).status_code == 422
+    assert (await api.post("/v1/choices", body, headers={"Idempotency-Key": "new"})).status_code == 422
 
 
 async def test_a_key_is_bound_to_the_path(api: Api) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.api.client import PURPOSES, Api, errors_of
 
 ADA: dict[str, Any] = {"email": "ada@example.com"}
@@ -41,6 +43,29 @@ async def test_facts_open_the_soft_opt_in(api: Api) -> None:
     await api.done("/v1/subjects", {"subjects": [{**ADA, "country": "DE", "relationship": RELATIONSHIP}]})
     decision = await api.decide("ada@example.com", "offers")
     assert (decision["allowed"], decision["reason"]) == (True, "soft_opt_in")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"since": "2999-01-01T00:00:00Z"},
+        {"opt_out_offered": {"at": "2999-01-01T00:00:00Z", "wording": "You can say no here."}},
+        {"opt_out_offered": False},
+    ],
+)
+async def test_what_has_not_happened_opens_nothing(local_api: Api, change: dict[str, Any]) -> None:
+    told = {**ADA, "country": "DE", "relationship": {**RELATIONSHIP, **change}}
+    await local_api.done("/v1/subjects", {"subjects": [told]})
+    decision = await local_api.decide("ada@example.com", "offers")
+    assert (decision["allowed"], decision["reason"]) == (False, "no_relationship")
+
+
+async def test_that_no_opt_out_was_offered_is_remembered(api: Api) -> None:
+    relationship = {"kind": "customer", "since": "2026-03-01T00:00:00Z"}
+    for said in ({**relationship, "opt_out_offered": False}, relationship):
+        await api.done("/v1/subjects", {"subjects": [{**ADA, "relationship": said}]})
+    facts = (await api.done("/v1/subjects/lookup", ADA))["subject"]["facts"]
+    assert facts["relationship"]["opt_out_offered"] is False
 
 
 async def test_saying_the_same_facts_again_records_nothing(api: Api) -> None:

@@ -66,7 +66,10 @@ async def test_pressing_stop_again_does_not_let_a_stranger_undo_what_stood_alrea
 ) -> None:
     await gives(api, ADA)
     await api.choose("ada@example.com", "withdraw", "newsletter", source=source)
-    assert undo_in(await presses(api, await path_of(api, "unsubscribe_url"), stop="purpose")) is None
+    path = await path_of(api, "unsubscribe_url")
+    token = undo_in(await presses(api, path, stop="purpose"))
+    assert token is not None
+    await presses(api, path, undo=token)
     assert await reason(api) == "withdrawn"
 
 

@@ -91,6 +91,8 @@ def test_a_stop_that_cannot_be_understood_records_nothing(console: Console) -> N
         (("zoe@example.com", "--reason", "r", "--purpose", "nope"), "newsletter"),
         (("zoe@example.com", "--reason", "r", "--purpose", "account"), "contract"),
         (("zoe@example.com", "--reason", "r", "--received", "yesterday"), "--received"),
+        (("zoe@example.com", "--reason", "r", "--received", "2999-01-01"), "look at the year"),
+        (("zoe@example.com", "--reason", "r", "--received", "1800-01-01"), "look at the year"),
         (("zoe@example.com", "--reason", "r", "--received", "0001-01-01T00:00:00+14:00"), "--received"),
     ):
         assert said in console.refused("stop", *arguments), arguments

@@ -52,6 +52,7 @@ class Item:
     channel: str = "*"
     effect: Effect = Effect.APPLIED
     reason: str | None = None
+    source: Source = Source.SYSTEM
     by_itself: bool = False
     cause: Cause | None = None
     proof: Proof = Proof.NONE
@@ -62,12 +63,16 @@ class Item:
 
 @dataclass(kw_only=True)
 class Stand:
-    """Where a person stands on (purpose, channel): the newest yes, and what came over it since."""
+    """Where a person stands on (purpose, channel): the newest yes, and what came over it since.
+
+    `said`: the latest time stated for any of it.
+    """
 
     word: str = "never_asked"
     yes: Item | None = None
     by: int | None = None
     until: datetime | None = None
+    said: datetime | None = None
 
 
 @dataclass
@@ -131,3 +136,12 @@ class Book:
 
     def people_at(self, wide: str) -> Iterator[int]:
         return (person for person, home in self.homes.items() if home[1] == wide)
+
+
+def reach(cause: Cause, purpose: str, channel: str) -> tuple[str, str]:
+    """The (purpose, channel) on which a stop of this cause is one and the same."""
+    if cause in (Cause.WITHDRAWN, Cause.REFUSED):
+        return purpose, channel
+    if cause is Cause.OBJECTED:
+        return purpose, "*"
+    return "*", channel if cause in (Cause.ALL_MARKETING, Cause.BOUNCED) else "*"

@@ -10,7 +10,7 @@ from prefcenter.domain.facts import NO_FACTS, Facts, OptOutOffered, Relationship
 from prefcenter.domain.judge import Known, Verdict, judge
 from prefcenter.domain.purposes import Basis, Channel, Kind, Purpose, SoftOptInOffer
 from prefcenter.domain.regimes import OPT_IN
-from prefcenter.domain.standing import Standing, State, counts, fold
+from prefcenter.domain.standing import Standing, State, fold
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ADA, BO = b"ada's address...", b"bo's address...."
@@ -78,16 +78,15 @@ class Told:
             channel=channel,
             **{"shown_seq": len(self.entries), **more},
         )
-        verdict = judge(choice, CATALOG.get(choice.purpose), self._known(choice, wide), self.now)
+        verdict = judge(choice, CATALOG.get(choice.purpose), self._known(choice), self.now)
         self._add(choice, verdict, wide)
         return verdict
 
-    def _known(self, choice: Choice, wide: bytes) -> Known:
+    def _known(self, choice: Choice) -> Known:
         standings = list(self.state.standings.get("ada", {}).values())
         stops = self.state.stops_of({ADA})
-        counting = [s for s in standings if counts(s, stops, CATALOG[s.purpose])] if wide == ADA else []
         if choice.action in STOPS:
-            return Known(counting=counting)
+            return Known()
         said = any(e.purpose in (choice.purpose, "*") for e in self.entries)
         return Known(stops=stops, standings=standings, has_history=said)
 
@@ -113,45 +112,38 @@ class Told:
         fold(self.state, entry, CATALOG.get)
 
     def move(self, before: bytes, after: bytes) -> None:
-        seq = len(self.entries) + 1
-        self.entries.append(
-            Entry(
-                seq,
-                f"e{seq}",
-                "ada",
-                after,
-                EMAIL,
-                "*",
-                Action.ADDRESS_CHANGED,
-                Source.SYSTEM,
-                None,
-                Effect.APPLIED,
-                None,
-                self.now,
-                self.now,
-                target=before.hex(),
-            )
-        )
-        fold(self.state, self.entries[-1], CATALOG.get)
+        self._write(Action.ADDRESS_CHANGED, Source.SYSTEM, "ada", after, "*", before.hex())
 
     def undo(self, entry: str, wide: bytes = ADA) -> None:
+        self._write(Action.INVALIDATE, Source.PAGE, None, wide, "newsletter", entry)
+
+    def strike_out(self, about: Purpose = NEWSLETTER) -> None:
+        """What the operator does where somebody says "I never signed up"."""
+        self.now += timedelta(minutes=1)
+        held = self.standing(about)
+        assert held is not None
+        self._write(Action.INVALIDATE, Source.OPERATOR, "ada", ADA, about.key, held.entry)
+
+    def _write(
+        self, action: Action, source: Source, subject: str | None, wide: bytes, purpose: str, target: str
+    ) -> None:
         seq = len(self.entries) + 1
         self.entries.append(
             Entry(
                 seq,
                 f"e{seq}",
-                None,
+                subject,
                 wide,
                 EMAIL,
-                "newsletter",
-                Action.INVALIDATE,
-                Source.PAGE,
+                purpose,
+                action,
+                source,
                 None,
                 Effect.APPLIED,
                 None,
                 self.now,
                 self.now,
-                target=entry,
+                target=target,
             )
         )
         fold(self.state, self.entries[-1], CATALOG.get)

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from prefcenter.domain.choices import Action, Cause, Effect, Proof, Source
 from prefcenter.domain.purposes import Basis, Kind, Purpose
-from tests.domain.book import Book, Item, Refused, Said, Stand, Who
+from tests.domain.book import Book, Item, Refused, Said, Stand, Who, reach
 
 STOPPING = {
     Action.REFUSE,
@@ -59,6 +59,7 @@ class Oracle(Book):
             channel=said.channel,
             effect=effect,
             reason=reason,
+            source=said.source,
             by_itself=said.action is Action.COMPLAIN or said.source in BY_ITSELF,
             cause=cause,
             proof=proof,
@@ -138,7 +139,9 @@ class Oracle(Book):
             if item.action is Action.ADDRESS_CHANGED:
                 stand = Stand()
             elif (item.purpose, item.channel) == (purpose, channel):
-                stand = self._then(stand, item, person)
+                was, stand = stand, self._then(stand, item, person)
+                if stand is not was:
+                    stand.said = max(was.said or item.time, item.time)
         return stand
 
     def _then(self, stand: Stand, item: Item, person: int) -> Stand:
@@ -191,40 +194,31 @@ class Oracle(Book):
         self, said: Said, person: int | None, wide: str, cause: Cause | None, time: datetime
     ) -> tuple[Effect, str | None, Proof]:
         if cause is not None:
-            late = self._is_late_for_all(said, wide, cause, time)
-            return (Effect.NONE, "older_than_yes", said.proof) if late else (Effect.APPLIED, None, said.proof)
+            return Effect.APPLIED, None, said.proof
         if said.action in GIVING:
             assert person is not None
             return self._effect_of_yes(said, person, wide, time)
         if said.action is Action.INVALIDATE:
             reason = self._why_not_invalidate(said, person, wide)
             return (Effect.NONE if reason else Effect.APPLIED), reason, said.proof
-        if person is not None and said.action is Action.DEFER and self._ends_a_pause(said, person):
-            return Effect.NONE, "shorter_than_pause", said.proof
+        if person is not None and said.action is Action.DEFER:
+            reason = self._why_no_pause(said, person, time)
+            return (Effect.NONE if reason else Effect.APPLIED), reason, said.proof
         return Effect.APPLIED, None, said.proof
 
-    def _ends_a_pause(self, said: Said, person: int) -> bool:
-        paused = self.stand(person, said.purpose, said.channel).until
-        if said.source in SHOWN_A_PAGE | {Source.FORM} or paused is None or paused <= said.now:
-            return False
-        return said.until is None or said.until < paused
-
-    def _is_late_for_all(self, said: Said, wide: str, cause: Cause, time: datetime) -> bool:
-        """A late report on one purpose has no effect where every yes that it would undo is newer."""
-        by_itself = said.action is Action.COMPLAIN or said.source in BY_ITSELF
-        if cause not in OF_ONE_PURPOSE or said.purpose not in self.catalog or not by_itself:
-            return False
-        here = len(self.history) + 1
-        undone = [
-            stand.yes
-            for person in self.people_at(wide)
-            for channel in self.catalog[said.purpose].channels
-            if cause is Cause.OBJECTED or said.channel in ("*", channel)
-            for stand in [self.stand(person, said.purpose, channel)]
-            if self.counts(stand, person, said.purpose, channel, here)
-        ]
-        late = [y for y in undone if y and time < said.now and time + timedelta(minutes=5) < y.time]
-        return bool(undone) and late == undone
+    def _why_no_pause(self, said: Said, person: int, time: datetime) -> str | None:
+        stand = self.stand(person, said.purpose, said.channel)
+        if stand.said is not None and time < stand.said:
+            return "older_than_choice"
+        if stand.until is not None and stand.until > said.now:
+            by_the_person = said.source in SHOWN_A_PAGE | {Source.FORM}
+            ends = said.until is None or (said.until < stand.until and not by_the_person)
+            return "shorter_than_pause" if ends else None
+        rule = self.catalog.get(said.purpose)
+        never_a_question = rule is None or rule.basis == Basis.LEGITIMATE_INTEREST
+        if said.until is None and (never_a_question or stand.word == "yes"):
+            return "nothing_was_asked"
+        return None
 
     def _effect_of_yes(
         self, said: Said, person: int, wide: str, time: datetime
@@ -246,8 +240,11 @@ class Oracle(Book):
             return Effect.NONE, "already_known", proof
         if imported and (said.stated is None or not said.wording):
             return Effect.NONE, "no_evidence", proof
-        if attested and said.stated is not None and any(time <= stop.time for stop in stops):
-            return Effect.NONE, "older_than_stop", proof
+        if attested and said.stated is not None:
+            if any(self._perhaps_later(stop, time, said.now) for stop in stops):
+                return Effect.NONE, "older_than_stop", proof
+            if stand.said is not None and time <= stand.said:
+                return Effect.NONE, "older_than_choice", proof
         newest = max((stop.place for stop in stops), default=0)
         if said.source in SHOWN_A_PAGE and newest and (said.shown or 0) < newest:
             return Effect.NONE, "shown_before_stop", proof
@@ -256,6 +253,12 @@ class Oracle(Book):
         if proof not in THE_PERSON_THEMSELVES and (hard or asks_twice):
             return Effect.PENDING, "needs_confirmation", proof
         return Effect.APPLIED, None, proof
+
+    @staticmethod
+    def _perhaps_later(stop: Item, time: datetime, now: datetime) -> bool:
+        """A stop said again within a minute is not written down: it may have been said up to then."""
+        unwritten = stop.time <= time < now and time - stop.time < timedelta(seconds=60)
+        return stop.time >= time or unwritten
 
     def _anything_said(self, wide: str, purpose: str) -> bool:
         about_people = (Action.FACT, Action.ADDRESS_CHANGED)
@@ -281,13 +284,15 @@ class Oracle(Book):
         return None
 
     def _same_click(self, said: Said, wide: str, cause: Cause, time: datetime) -> Item | None:
-        """A stop like this one within the last minute, unless a yes came in between."""
-        scope = _reach(cause, said.purpose, said.channel)
+        """A stop like this one, the same way, within the last minute, unless a yes came in between."""
+        scope = reach(cause, said.purpose, said.channel)
         alike = [stop for stop in self.stops_at(wide) if stop.cause is cause]
-        same = [stop for stop in alike if _reach(cause, stop.purpose, stop.channel) == scope]
+        same = [stop for stop in alike if reach(cause, stop.purpose, stop.channel) == scope]
         if not same:
             return None
         newest = max(same, key=lambda stop: stop.place)
+        if newest.source is not said.source:
+            return None
         minute = timedelta(seconds=60)
         if said.now - newest.now >= minute or time - max(stop.time for stop in same) >= minute:
             return None
@@ -340,11 +345,3 @@ def _first(stops: list[Item]) -> Cause | None:
     by_rank = ([stop for stop in stops if stop.cause in rank] for rank in PRECEDENCE)
     of_rank = next((found for found in by_rank if found), [])
     return max(of_rank, key=lambda stop: stop.place).cause if of_rank else None
-
-
-def _reach(cause: Cause, purpose: str, channel: str) -> tuple[str, str]:
-    if cause in (Cause.WITHDRAWN, Cause.REFUSED):
-        return purpose, channel
-    if cause is Cause.OBJECTED:
-        return purpose, "*"
-    return "*", channel if cause in (Cause.ALL_MARKETING, Cause.BOUNCED) else "*"

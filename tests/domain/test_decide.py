@@ -47,11 +47,11 @@ def ask(
 
 def stop(cause: Cause, seq: int = 1, purpose: str = "sharing") -> Stop:
     covers_one = cause in (Cause.OBJECTED, Cause.WITHDRAWN, Cause.REFUSED)
-    return Stop(ADA, "*", purpose if covers_one else "*", cause, seq, f"e{seq}", NOW, NOW)
+    return Stop(ADA, "*", purpose if covers_one else "*", cause, Source.PAGE, seq, f"e{seq}", NOW, NOW)
 
 
 def yes(purpose: str = "newsletter", seq: int = 5, **more: object) -> Standing:
-    given = Standing("ada", purpose, EMAIL, Status.GIVEN, seq, f"e{seq}", NOW, Proof.ATTESTED)
+    given = Standing("ada", purpose, EMAIL, Status.GIVEN, seq, f"e{seq}", NOW, NOW, Proof.ATTESTED)
     return replace(given, **more)  # type: ignore[arg-type]  # any field
 
 

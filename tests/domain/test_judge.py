@@ -6,14 +6,11 @@ from typing import Any
 import pytest
 
 from prefcenter.domain.choices import AUTHORITY, Action, Cause, Choice, Effect, Proof, Source, Status
-from prefcenter.domain.judge import Known, Target, judge, same_click
-from prefcenter.domain.standing import Stop
+from prefcenter.domain.judge import Known, judge
 from tests.domain.cases import (
     ACCOUNT,
-    ADA,
     DIGEST,
     EMAIL,
-    NEWSLETTER,
     NOW,
     OFFERS,
     SHARING,
@@ -65,17 +62,25 @@ def test_a_stop_by_a_machine_takes_effect_at_once(source: Source) -> None:
 def test_a_late_provider_report_does_not_undo_a_new_yes(source: Source) -> None:
     told = Told()
     told.yes()
-    verdict = told.tell(STOP, source, stated_at=NOW - HOUR)
-    assert (verdict.effect, verdict.reason) == (Effect.NONE, "older_than_yes")
+    told.tell(STOP, source, stated_at=NOW - HOUR)
     assert told.decision().allowed
+
+
+@pytest.mark.parametrize("source", MACHINES)
+def test_a_late_report_stands_once_the_newer_yes_is_gone(source: Source) -> None:
+    told = Told()
+    told.yes(OFFERS)
+    told.tell(Action.OBJECT, source, OFFERS, stated_at=NOW - HOUR)
+    assert told.decision(OFFERS).reason == "consent"
+    told.strike_out(OFFERS)
+    assert told.decision(OFFERS).reason == "objected"
 
 
 @pytest.mark.parametrize(("before", "stops"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
 def test_a_machine_has_five_minutes_of_slack(before: timedelta, stops: bool) -> None:
     told = Told()
     given = told.yes().occurred_at
-    verdict = told.tell(STOP, Source.PROVIDER, stated_at=given - 5 * MINUTE - before)
-    assert (verdict.effect is Effect.APPLIED) is stops
+    told.tell(STOP, Source.PROVIDER, stated_at=given - 5 * MINUTE - before)
     assert told.decision().allowed is not stops
 
 
@@ -199,8 +204,6 @@ def test_a_tie_means_stop() -> None:
     tie = told.tell(Action.GIVE, Source.FORM, stated_at=stopped)
     assert (tie.effect, tie.reason) == (Effect.NONE, "older_than_stop")
     assert told.decision().reason == "withdrawn"
-    later = told.tell(Action.GIVE, Source.FORM, stated_at=stopped + timedelta(microseconds=1))
-    assert later.effect is Effect.APPLIED
 
 
 def test_a_form_older_than_any_stop_stays_without_effect_however_late_the_others_are_reported() -> None:
@@ -291,57 +294,3 @@ def test_only_a_yes_that_counts_can_be_reaffirmed() -> None:
     assert told.tell(Action.REAFFIRM, Source.FORM).effect is Effect.APPLIED
     told.tell(STOP, Source.ONE_CLICK)
     assert told.tell(Action.REAFFIRM, Source.FORM).reason == "nothing_to_reaffirm"
-
-
-# --- undo and the same click ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("age", "newest", "reason"),
-    [
-        (timedelta(0), 7, None),
-        (30 * MINUTE, 7, None),
-        (30 * MINUTE + timedelta(microseconds=1), 7, "too_late"),
-        (MINUTE, 8, "not_the_newest"),
-    ],
-)
-@pytest.mark.parametrize("stated", [None, NOW - DAY])
-def test_an_undo_works_for_half_an_hour_and_on_the_newest_word_only(
-    age: timedelta, newest: int, reason: str | None, stated: object
-) -> None:
-    choice = Choice(
-        action=Action.INVALIDATE,
-        source=Source.PAGE,
-        purpose="newsletter",
-        channel=EMAIL,
-        stated_at=None if stated is None else NOW - DAY,
-    )
-    target = Target(entry="e7", seq=7, is_stop=True, recorded_at=NOW - age)
-    verdict = judge(choice, NEWSLETTER, Known(target=target, newest_seq=newest), NOW)
-    assert (verdict.reason, verdict.effect is Effect.APPLIED) == (reason, reason is None)
-
-
-def test_there_must_be_something_to_invalidate() -> None:
-    verdict = Told().tell(Action.INVALIDATE, Source.OPERATOR)
-    assert (verdict.effect, verdict.reason) == (Effect.NONE, "nothing_to_invalidate")
-
-
-@pytest.mark.parametrize(
-    ("age", "late", "yes", "same"),
-    [
-        (timedelta(0), timedelta(0), None, True),
-        (timedelta(seconds=59), timedelta(0), 4, True),
-        (timedelta(seconds=60), timedelta(0), None, False),
-        (timedelta(seconds=5), timedelta(0), 6, False),  # a yes in between
-        (timedelta(seconds=5), timedelta(0), 5, False),  # a yes that the stop had spared
-        (timedelta(seconds=5), HOUR, None, False),  # that stop told of something an hour ago
-    ],
-)
-def test_the_same_stop_within_a_minute_is_the_same_click(
-    age: timedelta, late: timedelta, yes: int | None, same: bool
-) -> None:
-    stop = Stop(ADA, EMAIL, "newsletter", Cause.WITHDRAWN, 5, "e5", NOW - age - late, NOW - age)
-    choice = Choice(action=STOP, source=Source.ONE_CLICK, purpose="newsletter", channel=EMAIL)
-    assert same_click(choice, Cause.WITHDRAWN, stop, yes, NOW) is same
-    assert not same_click(choice, Cause.REFUSED, stop, yes, NOW)
-    assert not same_click(choice, Cause.WITHDRAWN, None, yes, NOW)

@@ -142,13 +142,13 @@ class Installation:
         """As if the time had passed: what a dead worker held, and what waits for its next try, is due."""
         await self.rows("UPDATE delivery SET next_at = 0 WHERE state = 'pending'")
 
-    async def deliveries_end(self) -> None:
+    async def deliveries_end(self, seconds: float = PATIENCE) -> None:
         """Wait until nothing is pending."""
 
         async def ended() -> bool:
             return await self.rows("SELECT count(*) FROM delivery WHERE state = 'pending'") == [(0,)]
 
-        await until(ended, "every delivery ended")
+        await until(ended, "every delivery ended", seconds)
 
 
 @asynccontextmanager

@@ -68,7 +68,8 @@ async def test_postgres_may_stop_and_crash_under_load(
     assert not web.ended and not worker.ended
     # What could not be written down is sent again once its lease is over.
     await on_postgres.let_leases_run_out()
-    await on_postgres.deliveries_end()
+    # A long round of faults leaves tens of thousands of them.
+    await on_postgres.deliveries_end(seconds=30 + len(crowd.clicks) / 100)
     unheard = await check_nothing_is_lost_or_doubled(on_postgres, crowd)
     deliveries = await on_postgres.rows("SELECT id, state FROM delivery")
     assert {state for _, state in deliveries} == {"confirmed"}

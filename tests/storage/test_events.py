@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from prefcenter.domain.choices import Action, Source
 from prefcenter.storage.endpoints import ADD_WEBHOOK, new_webhook, webhook_row
 from prefcenter.storage.journal import Journal
-from prefcenter.storage.units import UnitRefused
+from prefcenter.storage.units import FactsItem, Ref, Unit, UnitRefused
 from tests.storage.ledgers import CATALOG, NOW, STOP, VAULT, YES, Ledger, by_link, item, known_as, stop_of
 
 
@@ -43,6 +44,54 @@ async def test_events_are_born_with_their_choice_and_stay_as_they_were(ledger: L
     assert (await bodies(ledger))[:2] == born
     later = {(seq, event) for seq, event, _ in (await bodies(ledger))[2:]}
     assert later == {(2, "choice.recorded"), (2, "standing.changed")}
+
+
+def told_of(found: list[tuple[int, str, dict[str, object]]]) -> set[tuple[object, ...]]:
+    data = [(event, body["data"]) for _, event, body in found]
+    return {
+        (event, one["purpose"], one["channel"], one["allowed"], one["reason"])
+        for event, one in data
+        if isinstance(one, dict)
+    }
+
+
+async def test_a_fact_that_turns_an_answer_is_told(ledger: Ledger) -> None:
+    await add_webhook(ledger, "choice.recorded", "standing.changed")
+    await ledger.one(*YES, known_as("ada@example.com"))
+    before = len(await bodies(ledger))
+    for band in ("adult", "under_13", "under_13"):
+        await facts(ledger, known_as("ada@example.com"), {"age_band": band})
+    told = (await bodies(ledger))[before:]
+    assert ("standing.changed", "newsletter", "email", False, "minor") in told_of(told)
+    assert {event for _, event, _ in told} == {"standing.changed"}
+    assert {seq for seq, _, _ in told} == {3}
+    assert {one for (one,) in await ledger.rows("SELECT suppressing FROM delivery WHERE seq = 3")} == {1}
+
+
+async def test_a_change_of_address_is_told_where_it_ends_a_yes(ledger: Ledger) -> None:
+    await add_webhook(ledger, "standing.changed")
+    await ledger.one(*YES, known_as("ada@example.com", external_id="crm-1"))
+    before = len(await bodies(ledger))
+    await facts(ledger, known_as("new@example.com", external_id="crm-1"), {})
+    told = (await bodies(ledger))[before:]
+    assert told_of(told) == {("standing.changed", "newsletter", "email", False, "never_asked")}
+    (_, _, body) = told[0]
+    assert isinstance(body["data"], dict) and body["data"]["subject"]["email"] == "new@example.com"
+
+
+async def facts(ledger: Ledger, ref: Ref, said: dict[str, str]) -> None:
+    await ledger.journal.record(Unit(now=NOW, facts=(FactsItem(ref=ref, facts=said),)))
+
+
+async def test_a_pause_is_tried_as_long_as_a_stop_and_an_undo_is_not(ledger: Ledger) -> None:
+    await add_webhook(ledger, "choice.recorded")
+    ada = known_as("ada@example.com")
+    await ledger.one(*YES, ada)
+    await ledger.one(Action.DEFER, Source.FORM, ada, until=NOW + timedelta(days=30))
+    stop = await ledger.one(*STOP, by_link("ada@example.com"))
+    await ledger.one(Action.INVALIDATE, Source.PAGE, by_link("ada@example.com"), undoes=stop.entry)
+    found = await ledger.rows("SELECT suppressing FROM delivery ORDER BY seq")
+    assert [bool(one) for (one,) in found] == [False, True, True, False]
 
 
 async def test_a_unit_that_is_refused_tells_nobody(ledger: Ledger) -> None:

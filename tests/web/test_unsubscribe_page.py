@@ -142,6 +142,19 @@ async def test_undo_restores_what_the_stop_ended(site: Site, what: str) -> None:
     assert (await site.decision("offers")).allowed
 
 
+@pytest.mark.parametrize("other", [Source.OPERATOR, Source.ONE_CLICK, Source.EMAIL_REQUEST])
+@pytest.mark.parametrize("first", [True, False])
+async def test_undo_takes_back_no_stop_but_its_own(site: Site, other: Source, first: bool) -> None:
+    """Also where both were made within the same minute."""
+    if first:
+        await site.said(Action.WITHDRAW, source=other)
+    stopped = await site.client.post(site.stop_path(), data={"stop": "purpose"})
+    if not first:
+        await site.said(Action.WITHDRAW, source=other)
+    await site.client.post(site.stop_path(), data={"undo": undo_in(stopped.text)})
+    assert (await site.decision()).reason == "withdrawn"
+
+
 async def test_undo_ends_after_thirty_minutes(lite_site: Site, clock: Clock) -> None:
     stopped = await lite_site.client.post(lite_site.stop_path(), data={"stop": "purpose"})
     clock.pass_by(minutes=31)

@@ -68,7 +68,7 @@ class OptOutOffered(_Dated):
     """When and in which words the person could say no as the address was collected."""
 
     at: Moment
-    wording: Text
+    wording: Annotated[str, Meta(max_length=4000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 
 
 class Relationship(_Dated):
@@ -129,7 +129,7 @@ class ChoicesRequest(Incoming):
 class RecipientIn(Incoming):
     """Exactly one of the three. A bad address is answered, not refused."""
 
-    email: Annotated[str, Meta(max_length=1000)] | UnsetType = UNSET
+    email: str | UnsetType = UNSET
     external_id: ExternalId | UnsetType = UNSET
     id: Id | UnsetType = UNSET
 

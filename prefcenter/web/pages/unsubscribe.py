@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from prefcenter.domain.addresses import mask
 from prefcenter.domain.choices import Source
 from prefcenter.links import BadLink, StopLink, UndoLink
-from prefcenter.use_cases.stop_mail import may_undo, stop_by_link, undo_stop
+from prefcenter.use_cases.stop_mail import stop_by_link, undo_stop
 from prefcenter.web.body import PUBLIC_LIMIT, read_body, read_form
 from prefcenter.web.errors import not_found
 from prefcenter.web.state import Web, page, web_of
@@ -71,13 +71,12 @@ async def _stop_by_page(request: Request, web: Web, link: StopLink, *, everythin
         evidence={"method": "page"},
         now=now,
     )
-    mine = await may_undo(web.services, link, result)
     return page(
         request,
         "stopped",
         purpose=web.services.catalogs.find(link.purpose),
         everything=everything,
-        undo=web.services.links.undo(UndoLink(result.entry, now)) if mine else None,
+        undo=web.services.links.undo(UndoLink(result.entry, now)),
     )
 
 
