@@ -30,8 +30,9 @@ from prefcenter.storage.delivery_queue import (
     Finished,
 )
 
-#: At once to one endpoint, and in all: one slow receiver must not hold every connection.
+#: At once to one endpoint, and in all. Each begins with a few: receivers that only hang hold little of it.
 PER_ENDPOINT = 16
+AT_FIRST = 4
 IN_ALL = 64
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ class Deliveries:
         self._now = now
         self._jitter = jitter
         self._in_flight: Counter[str] = Counter()
+        self._pace: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._more_due = False
         #: Set when there is room again for what had to wait.
@@ -66,7 +68,10 @@ class Deliveries:
         started = 0
         self._more_due = False
         for endpoint in await self._queue.due_endpoints(self._now()):
-            room = min(PER_ENDPOINT - self._in_flight[endpoint.id], IN_ALL - self._in_flight.total())
+            room = min(
+                self._pace.get(endpoint.id, AT_FIRST) - self._in_flight[endpoint.id],
+                IN_ALL - self._in_flight.total(),
+            )
             found = await self._queue.claim(endpoint.id, room, self._now()) if room > 0 else []
             for claimed in found:
                 self._start(endpoint, claimed)
@@ -83,6 +88,7 @@ class Deliveries:
     async def _deliver(self, endpoint: DueEndpoint, claimed: Claimed) -> None:
         try:
             answer = await self._attempt(endpoint, claimed)
+            self._set_pace(endpoint.id, answer)
         finally:
             # The next post need not wait until this one is written down.
             self._make_room(endpoint.id)
@@ -92,10 +98,15 @@ class Deliveries:
             # The lease runs out and it is sent again, under the same webhook-id.
             log.warning("delivery not written down", delivery=claimed.id, error=str(error))
 
+    def _set_pace(self, endpoint: str, answer: Answer) -> None:
+        """Twice as many at once after each answer, one at a time after none."""
+        faster = min(PER_ENDPOINT, 2 * self._pace.get(endpoint, AT_FIRST))
+        self._pace[endpoint] = 1 if answer.status is None else faster
+
     def _make_room(self, endpoint: str) -> None:
         self._in_flight[endpoint] -= 1
         # Half of them at a time: a claim is a transaction, and one for each post would cost more than it.
-        if self._more_due and self._in_flight[endpoint] <= PER_ENDPOINT // 2:
+        if self._more_due and self._in_flight[endpoint] <= self._pace.get(endpoint, AT_FIRST) // 2:
             self.room.set()
 
     async def _attempt(self, endpoint: DueEndpoint, claimed: Claimed) -> Answer:

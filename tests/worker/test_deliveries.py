@@ -9,7 +9,7 @@ from email_hooks.signatures import verify_standard
 from prefcenter.domain.delivery import STEPS, Answer
 from prefcenter.storage.delivery_queue import CONFIRMED, FAILED, LEASE, PENDING
 from prefcenter.storage.endpoints import DISABLED, ENABLED
-from prefcenter.worker.deliveries import IN_ALL, PER_ENDPOINT, Deliveries
+from prefcenter.worker.deliveries import AT_FIRST, IN_ALL, PER_ENDPOINT, Deliveries
 from tests.storage.queues import LOST_KEY, SECRET, START, Clock, Outbox, open_outbox
 from tests.worker.clients import TAKEN, Post, Receivers
 
@@ -145,24 +145,37 @@ async def test_a_hanging_endpoint_does_not_stop_another(
     while (await outbox.queue.counts())[other].get(PENDING):
         await worker.start_due()
 
-    assert receivers.in_flight == {SHOP: PER_ENDPOINT, "https://other.example/hooks": 0}
+    assert receivers.in_flight == {SHOP: AT_FIRST, "https://other.example/hooks": 0}
     assert (await outbox.queue.counts())[shop] == {PENDING: 3 * PER_ENDPOINT}
     receivers.let_go.set()
     await worker.drain(10)
 
 
+async def test_an_endpoint_that_answers_gets_more_at_once_and_one_that_does_not_gets_one(
+    outbox: Outbox, worker: Deliveries, receivers: Receivers, clock: Clock
+) -> None:
+    shop = await outbox.endpoint()
+    await outbox.deliveries(shop, 4 * PER_ENDPOINT)
+    assert [await one_round(worker) for _ in range(2)] == [AT_FIRST, PER_ENDPOINT]
+    receivers.answers = lambda post: Answer(error="timed out")
+    assert [await one_round(worker) for _ in range(2)] == [PER_ENDPOINT, 1]
+    receivers.answers = lambda post: Answer(status=500)
+    assert [await one_round(worker) for _ in range(3)] == [1, 2, 8]
+
+
 async def test_no_more_than_a_fixed_number_is_in_flight_in_all(
     outbox: Outbox, worker: Deliveries, receivers: Receivers
 ) -> None:
-    for number in range(6):
-        await outbox.deliveries(await outbox.endpoint(f"e{number}"), PER_ENDPOINT)
+    many = IN_ALL // AT_FIRST + 2
+    for number in range(many):
+        await outbox.deliveries(await outbox.endpoint(f"e{number}"), AT_FIRST)
         receivers.hanging.add(f"https://e{number}.example/hooks")
 
     assert await worker.start_due() == IN_ALL
     assert await worker.start_due() == 0
     receivers.let_go.set()
     await worker.drain(10)
-    assert await one_round(worker) == 6 * PER_ENDPOINT - IN_ALL
+    assert await one_round(worker) == many * AT_FIRST - IN_ALL
     assert await outbox.states() == {CONFIRMED}
 
 
@@ -235,7 +248,8 @@ async def test_an_answer_to_one_says_nothing_of_another(
         return TAKEN if int(post.body.split()[1]) % 2 else Answer(status=500)
 
     receivers.answers = answer
-    await one_round(worker)
+    while await one_round(worker):
+        pass
 
     states = [(await outbox.stored(delivery)).state for delivery in born]
     assert states == [PENDING, CONFIRMED] * 5
