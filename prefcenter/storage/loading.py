@@ -9,7 +9,7 @@ from prefcenter.domain.judge import SAME_CLICK
 from prefcenter.domain.standing import yields_to_newer_yes
 from prefcenter.storage import rows, statements
 from prefcenter.storage.batch import Batch
-from prefcenter.storage.database import Tx
+from prefcenter.storage.database import Row, Tx
 from prefcenter.storage.outbox import Endpoint
 from prefcenter.storage.people import Contact
 from prefcenter.storage.units import (
@@ -23,27 +23,24 @@ from prefcenter.storage.units import (
 
 
 async def load(batch: Batch, tx: Tx, units: Sequence[Unit]) -> None:
-    listeners = True
-    for seq, chain, heard in await tx.fetch(statements.HEAD_AND_LISTENERS):
-        batch.seq, batch.chain, listeners = seq, bytes(chain), bool(heard)
-    if listeners:
+    refs = [item.ref for unit in units for item in unit.items]
+    wides = {ref.wide for ref in refs if ref.wide is not None}
+    if await _load_head_and_stops(batch, tx, wides):
         for id_, events in await tx.fetch(statements.ENDPOINTS):
             batch.endpoints.append(Endpoint(id_, frozenset(events.split())))
     await _load_claims(batch, tx, [unit.claim for unit in units if unit.claim is not None])
-    refs = [item.ref for unit in units for item in unit.items]
     undone = {item.undoes for unit in units for item in unit.choices if item.undoes is not None}
     for row in await tx.among(statements.ENTRIES_BY_ID, "text", undone):
         entry = rows.entry_from(row)
         batch.past[entry.entry] = entry
-    wides = {ref.wide for ref in refs if ref.wide is not None}
-    wides |= {entry.wide for entry in batch.past.values()}
+    more = {entry.wide for entry in batch.past.values()}
     people_wanted = _wides_whose_people_matter(batch, units)
     if people_wanted or batch.past or any(ref.subject or ref.external_id for ref in refs):
-        await _load_people(batch, tx, people_wanted | {e.wide for e in batch.past.values()}, refs)
-        wides |= set(batch.people.by_wide)
+        await _load_people(batch, tx, people_wanted | more, refs)
+        more |= set(batch.people.by_wide)
     for row in await tx.among(statements.ONCE_HELD, "bytea", _to_be_held(batch, refs)):
         batch.people.formerly_held.add(bytes(row[0]))
-    await _load_stops(batch, tx, wides)
+    await _load_stops(batch, tx, more - wides)
     if repeated := _recently_stopped(batch, units):
         await _load_people(batch, tx, repeated, ())
     if touched := {entry.wide for entry in batch.past.values()} | _imported(batch, units):
@@ -133,10 +130,25 @@ async def _load_people(batch: Batch, tx: Tx, wides: set[bytes], refs: Iterable[R
         batch.facts[subject] = rows.facts_dict(body)
 
 
+async def _load_head_and_stops(batch: Batch, tx: Tx, wides: set[bytes]) -> bool:
+    """Returns whether any endpoint may hear of choices."""
+    listeners = True
+    # Without any address the head is wanted all the same.
+    for seq, chain, heard, *stop in await tx.among(statements.HEAD_AND_STOPS, "bytea", wides or {b""}):
+        batch.seq, batch.chain, listeners = seq, bytes(chain), bool(heard)
+        if stop[0] is not None:
+            _learn_stop(batch, stop)
+    return listeners
+
+
 async def _load_stops(batch: Batch, tx: Tx, wides: set[bytes]) -> None:
     for row in await tx.among(statements.STOPS, "bytea", wides):
-        stop = rows.stop_from(row)
-        batch.state.stops.setdefault(stop.wide, {})[stop.key] = stop
+        _learn_stop(batch, row)
+
+
+def _learn_stop(batch: Batch, row: Row) -> None:
+    stop = rows.stop_from(row)
+    batch.state.stops.setdefault(stop.wide, {})[stop.key] = stop
 
 
 async def _load_history(batch: Batch, tx: Tx, wanted: set[bytes]) -> None:

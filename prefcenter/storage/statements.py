@@ -7,18 +7,21 @@ from prefcenter.storage.database import insert
 # The end of the ledger: the next seq follows it, the next chain value builds on it.
 HEAD = "SELECT seq, chain FROM ledger ORDER BY seq DESC LIMIT 1"
 
-# The same, and whether any endpoint hears of choices: what every transaction of the journal begins with.
-HEAD_AND_LISTENERS = (
-    "SELECT seq, chain, EXISTS (SELECT 1 FROM connection WHERE state = 'enabled') "
-    "FROM ledger ORDER BY seq DESC LIMIT 1"
-)
-
 # Endpoints that hear of choices. A handful of rows, read in the choice's own transaction.
 ENDPOINTS = "SELECT id, events FROM connection WHERE state = 'enabled'"
 
 # Stops of the addresses in a batch.
 STOP_COLUMNS = 'wide, channel, purpose, cause, source, seq, entry, "at", recorded_at'
 STOPS = f"SELECT {STOP_COLUMNS} FROM stop WHERE wide {{keys}}"
+
+# What every transaction of the journal begins with, in one round trip: the head, whether any endpoint hears
+# of choices, and the stops of the addresses that are named (nulls where there are none).
+HEAD_AND_STOPS = """
+SELECT head.seq, head.chain, head.heard, {columns} FROM (
+    SELECT seq, chain, EXISTS (SELECT 1 FROM connection WHERE state = 'enabled') AS heard
+    FROM ledger ORDER BY seq DESC LIMIT 1) AS head
+LEFT JOIN stop ON stop.wide {{keys}}
+""".format(columns=", ".join(f"stop.{name}" for name in STOP_COLUMNS.split(", ")))
 
 # What people have said yes to, or were asked.
 STANDING_COLUMNS = 'subject_id, purpose, channel, status, seq, entry, "at", proof, version, until, said_at'
