@@ -22,7 +22,8 @@ from prefcenter.settings import Settings
 from prefcenter.storage import rows
 from prefcenter.storage.database import Row, database_for
 from prefcenter.storage.fields import to_micros
-from prefcenter.storage.statements import LEDGER_COLUMNS
+from prefcenter.storage.recording import entry_id
+from prefcenter.storage.statements import LEDGER_COLUMNS, STANDING_COLUMNS, STOP_COLUMNS
 from prefcenter.storage.vault import Vault
 from prefcenter.storage.verify import verify
 from prefcenter.use_cases.services import Services
@@ -33,13 +34,18 @@ STOPPED_EVERY = 10
 #: A wrong row is as wrong among few as among many, and sooner found.
 VERIFIED_UP_TO = 20_000
 
+
+def _plain(columns: str) -> str:
+    return columns.replace(",", "").replace('"', "")
+
+
 COLUMNS = {
     "subject": "id created_at",
     "contact_point": "subject_id channel sealed narrow wide epoch",
-    "ledger": LEDGER_COLUMNS.replace(",", "") + " digest chain",
+    "ledger": _plain(LEDGER_COLUMNS) + " digest chain",
     "payload": "seq salt sealed",
-    "standing": "subject_id purpose channel status seq entry at proof version until",
-    "stop": "wide channel purpose cause seq entry at recorded_at",
+    "standing": _plain(STANDING_COLUMNS),
+    "stop": _plain(STOP_COLUMNS),
 }
 Chunk = dict[str, list[Row]]
 
@@ -125,7 +131,7 @@ class _Maker:
     ) -> Entry:
         self._seq += 1
         return Entry(
-            *(self._seq, self._id(), subject, found.wide, "email", purpose, action, source, cause),
+            *(self._seq, entry_id(self._at), subject, found.wide, "email", purpose, action, source, cause),
             *(Effect.APPLIED, None, self._at, self._at, 1, proof),
         )
 

@@ -23,7 +23,7 @@ MANY = int(os.environ.get("BENCH_PEOPLE", "1_000_000"))
 CONNECTIONS = 128
 #: Each round is one click by each of so many people, spread over the whole table.
 CLICKS = min(FEW, MANY)
-ROUNDS = 5
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "11"))
 
 
 @dataclass
@@ -78,11 +78,13 @@ def bench(kind: str) -> list[Figure]:
         before = resident_mb(many.pid)
         rounds = [(few.round(which), many.round(which)) for which in range(ROUNDS)]
         after = resident_mb(many.pid)
-        factor = statistics.median(large / small for small, large in rounds)
+        factors = [large / small for small, large in rounds]
+        low, factor, high = statistics.quantiles(factors, n=4)
         costs = [statistics.median(costs) for costs in zip(*rounds, strict=True)]
         detail = (
             f"{costs[1]:.2f} against {costs[0]:.2f} empty POSTs; {many.recorded:,} and {few.recorded:,} "
-            f"clicks, as many stops recorded; filled in {many.filled_in:.0f} s"
+            f"clicks, as many stops recorded; quartiles of the rounds {low:.2f} to {high:.2f}; "
+            f"filled in {many.filled_in:.0f} s"
         )
         return [
             Figure(

@@ -14,6 +14,8 @@ import aiosqlite
 from prefcenter.storage.sql import PARAMETER, Row, Statement, StorageUnavailable, Tx
 
 _BUSY_SECONDS = 10
+#: Pages kept in memory for the connection that writes: it touches a few at random for every choice.
+_WRITER_CACHE_KIB = 48 * 1024
 _MOST_PARAMETERS = 900
 
 
@@ -61,6 +63,7 @@ class SqliteDatabase:
 
     async def open(self) -> None:
         self._writer = await self._connect()
+        await self._writer.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
         self._reader = await self._connect()
 
     async def _connect(self) -> aiosqlite.Connection:
