@@ -179,6 +179,14 @@ class Entry:
     until: datetime | None = None
 
 
+def takes_away(entry: Entry) -> bool:
+    """Whether an entry ends or pauses a permission: whoever must hear of that is told for 30 days."""
+    # An undo names no person; it gives a permission back.
+    struck_out = entry.action is Action.INVALIDATE and entry.subject is not None
+    ends = entry.action in STOPS or entry.action is Action.DEFER or struck_out
+    return entry.effect is Effect.APPLIED and ends
+
+
 def stopping_action(key: str, purpose: Purpose | None) -> Action:
     """What a plain "stop" of `key` is: an objection (all marketing, legitimate interest) or a withdrawal.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from prefcenter.domain.choices import Cause, Proof, Status
 from prefcenter.domain.facts import NO_FACTS, Facts, OptOutOffered
 from prefcenter.domain.purposes import Basis, Purpose
-from prefcenter.domain.regimes import Regime
-from prefcenter.domain.standing import VALID, Standing, Stop, covers, outlives
+from prefcenter.domain.regimes import Regime, regime_of
+from prefcenter.domain.standing import VALID, Standing, StandingKey, Stop, covers, outlives
 
 #: Precedence of reasons (docs/rules.md): a lower rank speaks first.
 RANK: dict[Cause, int] = {
@@ -82,6 +82,31 @@ def decide(
     if newer or undisclosed:
         return replace(held, allowed=False, reason="choice_pending", pending_version=purpose.version)
     return held
+
+
+def may_send(
+    purpose: Purpose | None,
+    channel: str,
+    standings: Mapping[StandingKey, Standing],
+    stops: Iterable[Stop],
+    facts: Facts = NO_FACTS,
+    *,
+    now: datetime,
+    version: int | None = None,
+    recipient: str | None = None,
+) -> Decision:
+    """`decide` for a person with all that is known of them, under the regime that their facts ask for."""
+    return decide(
+        purpose,
+        channel=channel,
+        regime=regime_of(facts),
+        standing=standings.get((purpose.key, channel)) if purpose else None,
+        stops=stops,
+        now=now,
+        facts=facts,
+        version=version,
+        recipient=recipient,
+    )
 
 
 def _decide(

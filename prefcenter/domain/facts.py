@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,3 +39,12 @@ class Facts:
 
 
 NO_FACTS = Facts()
+
+
+def merged_facts(held: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said replaces what was; whether an opt-out was offered stays until that is said anew."""
+    merged = {**held, **said}
+    before, after = held.get("relationship"), said.get("relationship")
+    if before and after and "opt_out_offered" in before and "opt_out_offered" not in after:
+        merged["relationship"] = {**after, "opt_out_offered": before["opt_out_offered"]}
+    return merged

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from prefcenter.domain.choices import Action, Effect, Entry, scope_of
-from prefcenter.domain.decide import Decision, decide
+from prefcenter.domain.choices import Action, Effect, Entry, scope_of, takes_away
+from prefcenter.domain.decide import Decision, may_send
 from prefcenter.domain.purposes import ANY, PROBE_PURPOSE, Purpose
-from prefcenter.domain.regimes import regime_of
 from prefcenter.domain.standing import StandingKey
 from prefcenter.domain.status import status_of
 from prefcenter.storage import rows
@@ -22,7 +21,6 @@ from prefcenter.storage.outbox import (
     choice_data,
     delivery_row,
     event_body,
-    is_suppressing,
 )
 
 _NO_CHOICE = frozenset({Action.FACT, Action.ADDRESS_CHANGED})
@@ -35,7 +33,7 @@ def born_of(entry: Entry, batch: Batch, externals: Mapping[str, Sequence[str]]) 
         return
     subjects = [entry.subject] if entry.subject else batch.people.subjects_at(entry.wide)
     people = [_who(subject, entry, batch, externals) for subject in subjects] or [Who(None, None, ())]
-    suppressing = is_suppressing(entry) or any(not one.allowed for one in turned)
+    suppressing = takes_away(entry) or any(not one.allowed for one in turned)
     for event, data in _events(entry, people, batch):
         body = None
         for endpoint in batch.endpoints:
@@ -94,16 +92,9 @@ def _standing_data(entry: Entry, who: Who, purpose: Purpose, channel: str, batch
 def _decision(
     batch: Batch, subject: str, wides: Iterable[bytes], purpose: Purpose, channel: str, now: datetime
 ) -> Decision:
+    standings = batch.state.standings.get(subject, {})
     facts = rows.facts_of(batch.facts.get(subject, {}))
-    return decide(
-        purpose,
-        channel=channel,
-        regime=regime_of(facts),
-        standing=batch.state.standings.get(subject, {}).get((purpose.key, channel)),
-        stops=batch.state.stops_of(wides),
-        facts=facts,
-        now=now,
-    )
+    return may_send(purpose, channel, standings, batch.state.stops_of(wides), facts, now=now)
 
 
 def answers(batch: Batch, subject: str, wides: Iterable[bytes], now: datetime) -> dict[StandingKey, Decision]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from prefcenter.domain.choices import STOPS, Action, Effect, Entry
+from prefcenter.domain.choices import Entry
 from prefcenter.storage.database import Row
 from prefcenter.storage.fields import to_micros
 from prefcenter.storage.people import new_id
@@ -62,14 +62,6 @@ def choice_data(entry: Entry, who: Who) -> dict[str, Any]:
         "fingerprint": entry.wide.hex(),
         "subject": who,
     }
-
-
-def is_suppressing(entry: Entry) -> bool:
-    """Whether the event takes a permission away: such deliveries are tried for 30 days."""
-    # An undo names no person; it gives a permission back.
-    struck_out = entry.action is Action.INVALIDATE and entry.subject is not None
-    takes_away = entry.action in STOPS or entry.action is Action.DEFER or struck_out
-    return entry.effect is Effect.APPLIED and takes_away
 
 
 def delivery_row(

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from prefcenter.domain.choices import STOPS, YES, Action, Effect, Entry, Source, Status, cause_of, scope_of
-from prefcenter.domain.facts import NO_FACTS
+from prefcenter.domain.facts import NO_FACTS, merged_facts
 from prefcenter.domain.judge import Known, Target, Verdict, judge, same_click
 from prefcenter.domain.purposes import ANY, Purpose
 from prefcenter.domain.standing import Standing, Stop, covers, fold, refold
@@ -114,7 +114,7 @@ def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
     match = _follow(batch, item.ref, item.index, now)
     assert match.subject is not None
     held = batch.facts.get(match.subject, {})
-    merged = _merged(held, item.facts)
+    merged = merged_facts(held, item.facts)
     if merged != held or match.is_new:
         wides = batch.people.wides_of(match.subject)
         before = answers(batch, match.subject, wides, now)
@@ -127,15 +127,6 @@ def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
         batch.new_facts[match.subject] = entry.seq
         batch.turned[entry.seq] = turned(batch, before, answers(batch, match.subject, wides, now))
     return match.subject
-
-
-def _merged(held: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said replaces what was; that no opt-out was offered stays until something else is said."""
-    merged = {**held, **said}
-    before, after = held.get("relationship"), said.get("relationship")
-    if before and after and "opt_out_offered" in before and "opt_out_offered" not in after:
-        merged["relationship"] = {**after, "opt_out_offered": before["opt_out_offered"]}
-    return merged
 
 
 def _record_choice(
@@ -164,7 +155,6 @@ def _record_choice(
                 Verdict(effect=Effect.APPLIED, occurred_at=now),
                 match,
                 wides,
-                repeated=True,
             )
     known = _known(batch, item, match, purpose, wides)
     verdict = judge(choice, purpose, known, now)
@@ -327,8 +317,6 @@ def _result(
     verdict: Verdict,
     match: Match,
     wides: set[bytes],
-    *,
-    repeated: bool = False,
 ) -> Result:
     standings = batch.state.standings.get(match.subject, {}) if match.subject else {}
     facts = batch.facts.get(match.subject) if match.subject else None
@@ -342,5 +330,4 @@ def _result(
         standings=tuple(standings.values()),
         facts=rows.facts_of(facts) if facts else NO_FACTS,
         matched=match.matched,
-        repeated=repeated,
     )

@@ -94,7 +94,7 @@ class StoredAnswer:
 class Result:
     """What became of one choice, and what is known of its person after the unit.
 
-    `repeated`: it was the same click again; `entry` is the one of the first.
+    The same click again is answered with the `entry` of the first.
     """
 
     entry: str
@@ -106,7 +106,6 @@ class Result:
     standings: tuple[Standing, ...]
     facts: Facts
     matched: str | None = None
-    repeated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

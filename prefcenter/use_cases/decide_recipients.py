@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prefcenter.domain.addresses import Fingerprints, InvalidAddress
-from prefcenter.domain.decide import Decision, decide
-from prefcenter.domain.regimes import regime_of
+from prefcenter.domain.decide import Decision, may_send
 from prefcenter.storage.reading import Person
 from prefcenter.use_cases.services import Services
 
@@ -52,13 +51,12 @@ async def decide_recipients(
         if person is None:
             answers.append(Answered(INVALID))
             continue
-        decision = decide(
+        decision = may_send(
             purpose,
-            channel=channel,
-            regime=regime_of(person.facts),
-            standing=person.standings.get((purpose_key, channel)),
-            stops=person.stops,
-            facts=person.facts,
+            channel,
+            person.standings,
+            person.stops,
+            person.facts,
             now=now,
             version=version,
             recipient=recipient,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from prefcenter.domain.decide import Decision
+from prefcenter.domain.decide import Decision, may_send
 from prefcenter.domain.purposes import Purpose
 from prefcenter.storage.reading import HistoryItem
 from prefcenter.use_cases.services import Services
-from prefcenter.use_cases.standings import decision_on
 
 CHANNEL = "email"
 
@@ -50,7 +49,7 @@ async def explain(services: Services, email: str, purpose_key: str, *, now: date
     fingerprints = services.fingerprinter.of_text(email)
     person = (await services.reader.people_at([fingerprints]))[0]
     purpose = services.catalogs.find(purpose_key)
-    decision = decision_on(purpose, CHANNEL, person.standings, person.stops, person.facts, now=now)
+    decision = may_send(purpose, CHANNEL, person.standings, person.stops, person.facts, now=now)
     wides = {fingerprints.wide} | {contact.wide for contact in person.contacts}
     history = await services.reader.history(wides, person.subject)
     return "\n".join(_lines(purpose_key, purpose, decision, history, person.matched))

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from prefcenter.domain.decide import Decision, decide
+from prefcenter.domain.decide import may_send
 from prefcenter.domain.facts import NO_FACTS, Facts
 from prefcenter.domain.purposes import Purpose
-from prefcenter.domain.regimes import regime_of
 from prefcenter.domain.standing import Standing, StandingKey, Stop
 from prefcenter.domain.status import status_of
 
@@ -32,26 +31,6 @@ class PurposeStanding:
     missing: tuple[str, ...] = ()
 
 
-def decision_on(
-    purpose: Purpose | None,
-    channel: str,
-    standings: Mapping[StandingKey, Standing],
-    stops: Iterable[Stop],
-    facts: Facts = NO_FACTS,
-    *,
-    now: datetime,
-) -> Decision:
-    return decide(
-        purpose,
-        channel=channel,
-        regime=regime_of(facts),
-        standing=standings.get((purpose.key, channel)) if purpose else None,
-        stops=stops,
-        facts=facts,
-        now=now,
-    )
-
-
 def standing_on(
     purpose: Purpose,
     channel: str,
@@ -61,7 +40,7 @@ def standing_on(
     *,
     now: datetime,
 ) -> PurposeStanding:
-    decision = decision_on(purpose, channel, standings, stops, facts, now=now)
+    decision = may_send(purpose, channel, standings, stops, facts, now=now)
     return PurposeStanding(
         purpose=purpose.key,
         channel=channel,
