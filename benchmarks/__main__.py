@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import links, one_click, size, webhooks
+from benchmarks import decisions, filtering, importing, links, one_click, size, undisturbed, webhooks
 from benchmarks.report import Figure
 from benchmarks.servers import has_wrk
 
@@ -14,6 +14,10 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "one-click": one_click.main,
     "size": size.main,
     "webhooks": webhooks.main,
+    "decisions": decisions.main,
+    "filter": filtering.main,
+    "import": importing.main,
+    "undisturbed": undisturbed.main,
 }
 
 

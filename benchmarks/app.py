@@ -12,11 +12,20 @@ from starlette.routing import Route
 from prefcenter.bootstrap import web_app
 from prefcenter.settings import Settings
 from prefcenter.storage import journal
+from prefcenter.web.api.auth import KeyRing
 
 _OK = PlainTextResponse("ok\n")
+_ring = KeyRing()
 
 
 async def _empty(_: Request) -> Response:
+    return _OK
+
+
+async def _empty_with_key(request: Request) -> Response:
+    """What every operation of the API costs before it does anything."""
+    await _ring.authenticate(request, "decisions:read")
+    await request.body()
     return _OK
 
 
@@ -31,5 +40,8 @@ if "BENCH_MOST_UNITS" in os.environ:
 app = web_app(
     _settings(),
     worker=bool(os.environ.get("BENCH_WORKER")),
-    more_routes=[Route("/empty", _empty, methods=["POST"])],
+    more_routes=[
+        Route("/empty", _empty, methods=["POST"]),
+        Route("/empty-with-key", _empty_with_key, methods=["POST"]),
+    ],
 )

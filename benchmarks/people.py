@@ -17,7 +17,9 @@ from benchmarks.clicks import address_of
 from prefcenter.bootstrap import apply_if_empty, open_services
 from prefcenter.domain.addresses import Fingerprinter, Fingerprints, parse_email
 from prefcenter.domain.choices import Action, Cause, Effect, Entry, Proof, Source
-from prefcenter.domain.standing import State, fold
+from prefcenter.domain.folding import fold
+from prefcenter.domain.purposes import ANY
+from prefcenter.domain.standing import State
 from prefcenter.settings import Settings
 from prefcenter.storage import rows
 from prefcenter.storage.database import Row, database_for
@@ -31,6 +33,9 @@ from prefcenter.use_cases.services import Services
 CHUNK = 20_000
 #: Every tenth person has stopped something else before.
 STOPPED_EVERY = 10
+#: Of every second person we know where they live.
+PLACED_EVERY = 2
+COUNTRIES = ("DE", "FR", "GB", "US-CA", "CA")
 #: A wrong row is as wrong among few as among many, and sooner found.
 VERIFIED_UP_TO = 20_000
 
@@ -46,6 +51,7 @@ COLUMNS = {
     "payload": "seq salt sealed",
     "standing": _plain(STANDING_COLUMNS),
     "stop": _plain(STOP_COLUMNS),
+    "fact": "subject_id seq body",
 }
 Chunk = dict[str, list[Row]]
 
@@ -56,7 +62,8 @@ def settings_of(environ: dict[str, str], folder: Path) -> Settings:
 
 
 async def fill(settings: Settings, number: int) -> None:
-    """People with an address and a yes to the newsletter each, every tenth with a stop of partner-offers."""
+    """People with an address and a yes to the newsletter each; every tenth with a stop of partner-offers,
+    every second with a country."""
     now = datetime.now(UTC)
     async with open_services(settings) as services:
         await apply_if_empty(services, now)
@@ -106,6 +113,9 @@ class _Maker:
             for entry in self._entries(number, subject, found):
                 self._record(chunk, entry)
                 fold(state, entry, self._find)
+                if entry.action is Action.FACT:
+                    country = COUNTRIES[number // PLACED_EVERY % len(COUNTRIES)]
+                    chunk["fact"].append((subject, entry.seq, rows.facts_body({"country": country})))
         chunk["standing"] += [
             rows.standing_row(one) for held in state.standings.values() for one in held.values()
         ]
@@ -113,6 +123,8 @@ class _Maker:
         return chunk
 
     def _entries(self, number: int, subject: str, found: Fingerprints) -> Iterator[Entry]:
+        if number % PLACED_EVERY == 0:
+            yield self._entry(subject, found, ANY, Action.FACT, Source.SYSTEM, None, None)
         yield self._entry(subject, found, "newsletter", Action.GIVE, Source.FORM, None, Proof.ATTESTED)
         if number % STOPPED_EVERY == 0:
             yield self._entry(

@@ -13,18 +13,24 @@ from prefcenter.catalog import Catalog, read
 from prefcenter.domain.addresses import Fingerprinter
 from prefcenter.links import Links
 from prefcenter.mail.render import Templates, shipped_templates
+from prefcenter.mail.smtp import SmtpSender
 from prefcenter.settings import Settings
 from prefcenter.storage.catalogs import Catalogs
 from prefcenter.storage.database import database_for
 from prefcenter.storage.delivery_queue import DeliveryQueue
 from prefcenter.storage.journal import Journal
+from prefcenter.storage.lookups import Lookups
+from prefcenter.storage.mail_queue import MailQueue
 from prefcenter.storage.orm import orm
 from prefcenter.storage.reading import Reader
 from prefcenter.storage.vault import Vault
+from prefcenter.use_cases.mails import COMPOSERS
 from prefcenter.use_cases.services import Services
 from prefcenter.web.app import create_app
+from prefcenter.worker.duties import duties_of
 from prefcenter.worker.http_client import HookClient
 from prefcenter.worker.loop import Worker, running
+from prefcenter.worker.mails import Mails
 
 
 class NotDurable(Exception):
@@ -58,6 +64,7 @@ async def open_services(
                 catalogs=catalogs,
                 journal=journal,
                 reader=Reader(database, vault),
+                lookups=Lookups(database),
                 vault=vault,
                 links=Links(keys),
                 fingerprinter=Fingerprinter(settings.pepper.reveal().encode()),
@@ -87,8 +94,17 @@ def wanted_catalog(settings: Settings) -> Catalog:
 async def open_worker(settings: Settings, services: Services) -> AsyncIterator[Worker]:
     """A worker that is not yet running."""
     queue = DeliveryQueue(services.database, services.vault)
+    smtp = settings.smtp_url
+    sender = SmtpSender.from_url(smtp.reveal()) if smtp is not None else None
+    mails = Mails(services, templates_of(settings), MailQueue(services.database), sender, COMPOSERS, utc_now)
     async with HookClient(allow_private=settings.allow_private_webhooks) as client:
-        yield Worker(services.database, queue, client, utc_now)
+        yield Worker(services.database, queue, client, utc_now, mails=mails, duties=duties_of(services))
+
+
+def templates_of(settings: Settings) -> Templates:
+    """The operator's folder first, then the shipped ones."""
+    folders = [settings.templates] if settings.templates else []
+    return Templates([*folders, shipped_templates()])
 
 
 def web_app(
@@ -122,10 +138,9 @@ def web_app(
                 await stack.enter_async_context(beside(opened))
             yield
 
-    folders = [settings.templates] if settings.templates else []
     return create_app(
         services=services,
-        templates=Templates([*folders, shipped_templates()]),
+        templates=templates_of(settings),
         now=utc_now,
         https=settings.base_url.startswith("https:"),
         beside=along,

@@ -20,6 +20,7 @@ from itsdangerous.signer import Signer
 
 from prefcenter.domain.addresses import FINGERPRINT_BYTES
 from prefcenter.domain.judge import UNDO_LIFE
+from prefcenter.domain.mailing import CONFIRM_LIFE
 
 MANAGE_LIFE = timedelta(days=60)
 
@@ -27,12 +28,13 @@ MAX_TOKEN = 400
 MAX_CAMPAIGN = 32
 _SEPARATOR = "."
 _MOMENT_BYTES = 7
+_VERSION_BYTES = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class Power(StrEnum):
-    """The salts. `prove`, `confirm` and `choice` are reserved for what is still to come."""
+    """The salts. `prove` is reserved for what is still to come."""
 
     STOP = "stop"
     UNDO = "undo"
@@ -40,6 +42,7 @@ class Power(StrEnum):
     PROVE = "prove"
     CONFIRM = "confirm"
     CHOICE = "choice"
+    TASK = "task"
 
 
 class BadLink(Exception):
@@ -78,6 +81,43 @@ class ManageLink:
         return now - self.issued_at > MANAGE_LIFE
 
 
+@dataclass(frozen=True, slots=True)
+class ConfirmLink:
+    """Confirms what was asked for by one mail. `confirmation`: its id, 32 hex digits."""
+
+    confirmation: str
+    issued_at: datetime
+
+    def expired(self, now: datetime) -> bool:
+        return now - self.issued_at > CONFIRM_LIFE
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLink:
+    """A third party confirms that it acted. Never expires: an obligation does not. `task`: its id."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLink:
+    """Answers a question that was mailed. `asked`: the id of the person's row in the campaign."""
+
+    asked: str
+    issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionLink:
+    """Answers a question that stands on the preferences page, about the purpose in that version."""
+
+    narrow: bytes
+    wide: bytes
+    purpose: str
+    version: int
+    issued_at: datetime
+
+
 class _FastSigner(Signer):
     """itsdangerous' Signer with the salt already in the key, and the key already in the HMAC."""
 
@@ -101,6 +141,9 @@ class Links:
         self._stop = [_signer(key, Power.STOP) for key in reversed(secret_keys)]
         self._undo = [_signer(secret_keys[-1], Power.UNDO)]
         self._manage = [_signer(secret_keys[-1], Power.MANAGE)]
+        self._confirm = [_signer(secret_keys[-1], Power.CONFIRM)]
+        self._task = [_signer(secret_keys[-1], Power.TASK)]
+        self._choice = [_signer(secret_keys[-1], Power.CHOICE)]
 
     def stop(self, link: StopLink) -> str:
         return self.stop_minter(link.purpose, link.campaign)(link.wide)
@@ -154,6 +197,51 @@ class Links:
         payload = _read(token, self._manage)
         narrow, rest = payload[:FINGERPRINT_BYTES], payload[FINGERPRINT_BYTES:]
         return ManageLink(narrow, rest[:FINGERPRINT_BYTES], _moment(rest[FINGERPRINT_BYTES:]))
+
+    def confirm(self, link: ConfirmLink) -> str:
+        return _mint(self._confirm[0], bytes.fromhex(link.confirmation) + _micros(link.issued_at))
+
+    def read_confirm(self, token: str) -> ConfirmLink:
+        """Raises BadLink. Does not look at the age: ask `expired`."""
+        payload = _read(token, self._confirm)
+        return ConfirmLink(payload[:-_MOMENT_BYTES].hex(), _moment(payload[-_MOMENT_BYTES:]))
+
+    def task(self, link: TaskLink) -> str:
+        return _mint(self._task[0], bytes.fromhex(link.task))
+
+    def read_task(self, token: str) -> TaskLink:
+        """Raises BadLink."""
+        return TaskLink(_read(token, self._task).hex())
+
+    def choice(self, link: AskedLink | QuestionLink) -> str:
+        """Lives as long as the question is the current one, which only whoever reads it can see."""
+        if isinstance(link, AskedLink):
+            payload = _ASKED + bytes.fromhex(link.asked) + _micros(link.issued_at)
+        else:
+            version = link.version.to_bytes(_VERSION_BYTES, "big")
+            who = link.narrow + link.wide
+            payload = _ON_A_PAGE + who + _micros(link.issued_at) + version + link.purpose.encode()
+        return _mint(self._choice[0], payload)
+
+    def read_choice(self, token: str) -> AskedLink | QuestionLink:
+        """Raises BadLink. Does not look at epoch or version."""
+        payload = _read(token, self._choice)
+        kind, payload = payload[:1], payload[1:]
+        if kind == _ASKED:
+            return AskedLink(payload[:-_MOMENT_BYTES].hex(), _moment(payload[-_MOMENT_BYTES:]))
+        ends = (FINGERPRINT_BYTES, 2 * FINGERPRINT_BYTES, 2 * FINGERPRINT_BYTES + _MOMENT_BYTES)
+        narrow, wide, rest = payload[: ends[0]], payload[ends[0] : ends[1]], payload[ends[2] :]
+        return QuestionLink(
+            narrow,
+            wide,
+            rest[_VERSION_BYTES:].decode(),
+            int.from_bytes(rest[:_VERSION_BYTES], "big"),
+            _moment(payload[ends[1] : ends[2]]),
+        )
+
+
+#: The two kinds of choice links, in the first byte.
+_ASKED, _ON_A_PAGE = b"a", b"q"
 
 
 def _signer(secret_key: bytes, power: Power) -> _FastSigner:

@@ -97,7 +97,7 @@ data = ["email"]
 title = "Angebote unseres Partners"
 description = "Wir geben Ihre Adresse an Partner Inc weiter; von dort kommen dann eigene Angebote."
 
-[recipients.partner-inc]          # a third party, named on the preferences page
+[recipients.partner-inc]          # a third party: named on the page, told by mail when a permission ends
 name = "Partner Inc"
 email = "privacy@partner.example"
 

@@ -10,10 +10,10 @@ from starlette.routing import Mount, Route
 
 from prefcenter.cli import app
 from prefcenter.domain.choices import Cause
+from prefcenter.domain.plain_words import REASONS
 from prefcenter.settings import VARIABLES
 from prefcenter.storage.keys import SCOPES
 from prefcenter.storage.outbox import EVENTS
-from prefcenter.use_cases.explain import REASONS
 from prefcenter.web.api.operations import OPERATIONS
 from prefcenter.web.routes import ROUTES
 

@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 from prefcenter.links import (
     MAX_CAMPAIGN,
     MAX_TOKEN,
+    AskedLink,
     BadLink,
+    ConfirmLink,
     Links,
     ManageLink,
+    QuestionLink,
     StopLink,
+    TaskLink,
     UndoLink,
 )
 
@@ -29,6 +33,10 @@ ALPHABET = string.ascii_letters + string.digits + "-_"
 STOP = StopLink(b"\x00\x01\xffwide-print...", "newsletter", "2026-11")
 UNDO = UndoLink("0123456789abcdef" * 2, NOW)
 MANAGE = ManageLink(b"narrow-print....", b"wide-print......", NOW)
+CONFIRM = ConfirmLink("89abcdef01234567" * 2, NOW)
+TASK = TaskLink("fedcba9876543210" * 2)
+ASKED = AskedLink("76543210fedcba98" * 2, NOW)
+QUESTION = QuestionLink(b"narrow-print....", b"wide-print......", "newsletter", 2, NOW)
 
 fingerprint = st.binary(min_size=16, max_size=16)
 
@@ -36,8 +44,18 @@ READERS: dict[str, Callable[[str], object]] = {
     "stop": LINKS.read_stop,
     "undo": LINKS.read_undo,
     "manage": LINKS.read_manage,
+    "confirm": LINKS.read_confirm,
+    "task": LINKS.read_task,
+    "choice": LINKS.read_choice,
 }
-TOKENS = {"stop": LINKS.stop(STOP), "undo": LINKS.undo(UNDO), "manage": LINKS.manage(MANAGE)}
+TOKENS = {
+    "stop": LINKS.stop(STOP),
+    "undo": LINKS.undo(UNDO),
+    "manage": LINKS.manage(MANAGE),
+    "confirm": LINKS.confirm(CONFIRM),
+    "task": LINKS.task(TASK),
+    "choice": LINKS.choice(ASKED),
+}
 
 
 def accepted(token: str) -> list[str]:
@@ -59,6 +77,10 @@ def test_a_link_carries_what_it_was_made_of() -> None:
     assert LINKS.read_stop(TOKENS["stop"]) == STOP
     assert LINKS.read_undo(TOKENS["undo"]) == UNDO
     assert LINKS.read_manage(TOKENS["manage"]) == MANAGE
+    assert LINKS.read_confirm(TOKENS["confirm"]) == CONFIRM
+    assert LINKS.read_task(TOKENS["task"]) == TASK
+    assert LINKS.read_choice(TOKENS["choice"]) == ASKED
+    assert LINKS.read_choice(LINKS.choice(QUESTION)) == QUESTION
 
 
 @given(
@@ -81,6 +103,22 @@ def test_every_manage_link_comes_back_to_the_second(narrow: bytes, wide: bytes, 
     assert LINKS.read_manage(LINKS.manage(link)) == link
 
 
+@given(
+    fingerprint,
+    fingerprint,
+    st.from_regex(r"[a-z][a-z0-9-]{0,47}", fullmatch=True),
+    st.integers(1, 2**31),
+    st.integers(0, 2**33),
+)
+def test_every_question_link_comes_back_and_fits(
+    narrow: bytes, wide: bytes, purpose: str, version: int, seconds: int
+) -> None:
+    link = QuestionLink(narrow, wide, purpose, version, datetime.fromtimestamp(seconds, UTC))
+    token = LINKS.choice(link)
+    assert LINKS.read_choice(token) == link
+    assert len(token) <= MAX_TOKEN
+
+
 @pytest.mark.parametrize("power", TOKENS)
 def test_a_token_is_signed_as_docs_say(power: str) -> None:
     value, _, signature = TOKENS[power].rpartition(".")
@@ -92,7 +130,10 @@ def test_a_token_is_signed_as_docs_say(power: str) -> None:
 def test_no_link_shows_an_address_and_two_instances_do_not_know_each_others() -> None:
     assert "example" not in "".join(TOKENS.values())
     other = Links([NEW])
-    readers = (other.read_stop, other.read_undo, other.read_manage)
+    readers = (
+        *(other.read_stop, other.read_undo, other.read_manage, other.read_confirm, other.read_task),
+        other.read_choice,
+    )
     for read, token in zip(readers, TOKENS.values(), strict=True):
         with pytest.raises(BadLink):
             read(token)
@@ -114,9 +155,17 @@ def test_the_same_bytes_signed_for_one_power_have_no_other() -> None:
         LINKS.stop(StopLink(same[:16], same[17:].decode())),
         LINKS.undo(UndoLink(same[:32].hex(), epoch)),
         LINKS.manage(ManageLink(same[:16], same[16:32], epoch)),
+        LINKS.confirm(ConfirmLink(same[:32].hex(), epoch)),
+        LINKS.task(TaskLink(same.hex())),
     ]
     assert len({token.partition(".")[0] for token in tokens}) == 1
-    assert [accepted(token) for token in tokens] == [["stop"], ["undo"], ["manage"]]
+    assert [accepted(token) for token in tokens] == [
+        ["stop"],
+        ["undo"],
+        ["manage"],
+        ["confirm"],
+        ["task"],
+    ]
 
 
 # --- forgeries ------------------------------------------------------------------------------------------
@@ -238,7 +287,14 @@ def test_a_token_that_is_too_long_is_not_even_looked_at() -> None:
 def test_stop_links_work_over_every_rotation_and_no_other_does() -> None:
     rotated = Links([KEY, NEW])
     assert rotated.read_stop(TOKENS["stop"]) == STOP
-    for read, power in ((rotated.read_undo, "undo"), (rotated.read_manage, "manage")):
+    others = {
+        "undo": rotated.read_undo,
+        "manage": rotated.read_manage,
+        "confirm": rotated.read_confirm,
+        "task": rotated.read_task,
+        "choice": rotated.read_choice,
+    }
+    for power, read in others.items():
         with pytest.raises(BadLink):
             read(TOKENS[power])
     assert Links([OLD, KEY, NEW]).read_stop(Links([OLD]).stop(STOP)) == STOP
@@ -262,13 +318,16 @@ def test_a_stop_link_works_for_years_and_the_others_do_not(years: int) -> None:
     now = NOW + timedelta(days=365 * years)
     keys = [KEY, *(f"key of year {year}, long enough to sign".encode() for year in range(years))]
     assert Links(keys).read_stop(TOKENS["stop"]) == STOP
-    for link in (LINKS.read_undo(TOKENS["undo"]), LINKS.read_manage(TOKENS["manage"])):
+    mortal = (LINKS.read_undo(TOKENS["undo"]), LINKS.read_manage(TOKENS["manage"]), CONFIRM)
+    for link in mortal:
         assert link.expired(now) is (years > 0)
 
 
 @pytest.mark.parametrize(
-    ("link", "life"), [(UNDO, timedelta(minutes=30)), (MANAGE, timedelta(days=60))], ids=["undo", "manage"]
+    ("link", "life"),
+    [(UNDO, timedelta(minutes=30)), (MANAGE, timedelta(days=60)), (CONFIRM, timedelta(days=7))],
+    ids=["undo", "manage", "confirm"],
 )
-def test_a_link_lives_to_its_last_second(link: UndoLink | ManageLink, life: timedelta) -> None:
+def test_a_link_lives_to_its_last_second(link: UndoLink | ManageLink | ConfirmLink, life: timedelta) -> None:
     assert not link.expired(NOW + life)
     assert link.expired(NOW + life + timedelta(microseconds=1))

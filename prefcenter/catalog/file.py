@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from prefcenter.catalog import sections
+from prefcenter.catalog.overrides import read_overrides
 from prefcenter.catalog.parts import Catalog, CatalogError, ConnectionSpec, Controller, Notice, Recipient
-from prefcenter.catalog.sections import Problems, read_section, unknown
+from prefcenter.catalog.sections import Problems, read_section
 from prefcenter.catalog.toml_lines import KeyPath, section_at
 from prefcenter.domain.purposes import (
     ANY,
@@ -24,6 +25,7 @@ from prefcenter.domain.purposes import (
     SoftOptInOffer,
     Translation,
 )
+from prefcenter.domain.words import unknown
 
 
 def read(path: Path) -> Catalog:
@@ -78,6 +80,7 @@ def _catalog(problems: Problems, tree: dict[str, Any]) -> Catalog | None:
     connections = [
         _connection(problems, *entry, tree=tree) for entry in _entries(problems, tree, "connections")
     ]
+    overrides = tuple(read_overrides(problems, tree))
     if controller is None:
         return None
     return Catalog(
@@ -88,6 +91,7 @@ def _catalog(problems: Problems, tree: dict[str, Any]) -> Catalog | None:
         connections=MappingProxyType(
             {connection.key: connection for connection in connections if connection}
         ),
+        regimes=overrides,
     )
 
 

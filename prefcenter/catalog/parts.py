@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from prefcenter.domain.purposes import Purpose
+from prefcenter.domain.regime_rows import Override
 
 
 class CatalogError(Exception):
@@ -68,3 +69,4 @@ class Catalog:
     purposes: Mapping[str, Purpose] = field(default_factory=lambda: MappingProxyType({}))
     recipients: Mapping[str, Recipient] = field(default_factory=lambda: MappingProxyType({}))
     connections: Mapping[str, ConnectionSpec] = field(default_factory=lambda: MappingProxyType({}))
+    regimes: tuple[Override, ...] = ()

@@ -13,6 +13,7 @@ import msgspec
 
 from prefcenter.catalog.toml_lines import KeyPath, dotted, line_numbers
 from prefcenter.domain.purposes import Basis, Channel, Kind
+from prefcenter.domain.words import unknown
 
 CATEGORIES = ("receipt", "security", "account", "delivery", "legal", "outage")
 PROOFS = ("confirmed", "signed_in", "attested", "link", "imported")
@@ -85,7 +86,7 @@ def _one_of(choices: Iterable[str], type_: Any = None, *, required: bool = False
 _SWITCH = Key(type=bool, expects="true or false, without quotes")
 _DAY = Key(type=date, expects="a day without quotes, such as 2026-11-01", required=True)
 
-SECTIONS = ("controller", "notice", "purposes", "recipients", "connections")
+SECTIONS = ("controller", "notice", "purposes", "recipients", "connections", "regimes")
 
 CONTROLLER: Mapping[str, Key] = {
     "name": _line(required=True),
@@ -131,6 +132,8 @@ CONNECTION: Mapping[str, Key] = {
     ),
     "private": _SWITCH,
 }
+#: What every section of [regimes.*] needs beside the values that it sets.
+REASON: Mapping[str, Key] = {"reason": _text(required=True)}
 
 
 def read_section(
@@ -163,15 +166,6 @@ def read_section(
             if repeated:
                 problems.add(section, f"{name!r} names {repeated!r} twice; keep it once", key=name)
     return values if sound else None
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """The message for a name that is not known, with the nearest one that is."""
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    if near:
-        return f"unknown {what}; did you mean {near[0]!r}?"
-    return f"unknown {what}; " + (f"known are {', '.join(names)}" if names else "none is declared")
 
 
 def _wrong(name: str, key: Key, value: object) -> str:

@@ -15,8 +15,9 @@ import msgspec
 
 from prefcenter.catalog.parts import Catalog, CatalogError, ConnectionSpec, Controller, Notice, Recipient
 from prefcenter.domain.purposes import Purpose
+from prefcenter.domain.regime_rows import Override
 
-_Held = TypeVar("_Held", Purpose, ConnectionSpec)
+_Held = TypeVar("_Held", Purpose, ConnectionSpec, Override)
 
 
 class _Stored(msgspec.Struct, kw_only=True):
@@ -27,6 +28,7 @@ class _Stored(msgspec.Struct, kw_only=True):
     purposes: tuple[Purpose, ...] = ()
     recipients: tuple[Recipient, ...] = ()
     connections: tuple[ConnectionSpec, ...] = ()
+    regimes: tuple[Override, ...] = ()
 
 
 def to_json(catalog: Catalog) -> bytes:
@@ -38,6 +40,8 @@ def to_json(catalog: Catalog) -> bytes:
         "recipients": _plain(tuple(catalog.recipients.values())),
         "connections": _plain(tuple(catalog.connections.values())),
     }
+    if catalog.regimes:  # left out where empty: older hashes have no such key
+        stored["regimes"] = _plain(catalog.regimes)
     return msgspec.json.encode(stored, order="sorted")
 
 
@@ -53,6 +57,7 @@ def from_json(data: bytes) -> Catalog:
         purposes=MappingProxyType({purpose.key: _frozen(purpose) for purpose in stored.purposes}),
         recipients=MappingProxyType({recipient.key: recipient for recipient in stored.recipients}),
         connections=MappingProxyType({spec.key: _frozen(spec) for spec in stored.connections}),
+        regimes=tuple(map(_frozen, stored.regimes)),
     )
 
 

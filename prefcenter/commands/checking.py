@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import httpx2
 from rich.console import Console
@@ -21,11 +23,14 @@ from prefcenter.mail.errors import SendError
 from prefcenter.mail.smtp import SmtpSender
 from prefcenter.settings import Settings
 from prefcenter.storage.database import StorageUnavailable, check_writable
+from prefcenter.storage.mail_queue import FAILED, PENDING, MailQueue
 from prefcenter.storage.vault import CannotUnseal
 from prefcenter.storage.verify import verify as verify_ledger
+from prefcenter.use_cases.expire import last_clocks
 from prefcenter.use_cases.services import Services
 
 _TIMEOUT_SECONDS = 10.0
+_CLOCKS_STOOD_STILL = timedelta(hours=3)
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
@@ -44,7 +49,8 @@ async def check(settings: Settings) -> int:
     try:
         async with opened(settings) as services:
             findings += [await _database(services), await _keys(services)]
-            findings += [_catalog(services), await _one_click(services)]
+            findings += [await _catalog(services), await _one_click(services)]
+            findings += [*await _mails(services), await _clocks(services, utc_now())]
     except (CommandError, StorageUnavailable) as error:
         findings.append(Finding("problem", "database", str(error)))
         findings.append(_file(settings))
@@ -92,17 +98,16 @@ async def _keys(services: Services) -> Finding:
     return Finding("ok", "keys", "open what is sealed" if sample else "nothing is sealed yet")
 
 
-def _catalog(services: Services) -> Finding:
+async def _catalog(services: Services) -> Finding:
     if (file := _file(services.settings)).level != "ok":
         return file
     current = services.catalogs.current
     if current is None:
         return Finding("problem", "catalog", "nothing is in force; run `prefcenter apply`")
-    changes = services.catalogs.plan(wanted_catalog(services.settings))
-    if changes:
-        return Finding(
-            "warning", "catalog", f"prefcenter.toml differs in {len(changes)} points; see `prefcenter apply`"
-        )
+    planned = await services.catalogs.plan(wanted_catalog(services.settings), utc_now())
+    if not planned.nothing_to_do:
+        number = len(planned.changes)
+        return Finding("warning", "catalog", f"what is wanted differs in {number} points: `prefcenter plan`")
     return Finding("ok", "catalog", f"{len(current.purposes)} purposes in force")
 
 
@@ -121,6 +126,34 @@ async def _smtp(settings: Settings) -> Finding:
         return Finding("ok", "mail", await SmtpSender.from_url(settings.smtp_url.reveal()).probe())
     except SendError as error:
         return Finding("problem", "mail", f"PREFCENTER_SMTP_URL: {error}")
+
+
+async def _mails(services: Services) -> list[Finding]:
+    """What waits with nothing to send it, and what could not be sent; nothing where there is none of it."""
+    states: Counter[str] = Counter()
+    for by_state in (await MailQueue(services.database).counts()).values():
+        states.update(by_state)
+    found = []
+    if states[PENDING] and services.settings.smtp_url is None:
+        detail = f"{states[PENDING]} wait to be sent; set PREFCENTER_SMTP_URL, confirmations lapse in 7 days"
+        found.append(Finding("warning", "mails", detail))
+    if states[FAILED]:
+        detail = f"{states[FAILED]} failed in the last 90 days; the worker's log says why"
+        found.append(Finding("warning", "mails", detail))
+    return found
+
+
+async def _clocks(services: Services, now: datetime) -> Finding:
+    """What the worker last found run out or due, and whether it still looks."""
+    done = await last_clocks(services)
+    if done is None:
+        return Finding("ok", "clocks", "have not run yet; a worker looks every hour")
+    at = f"{done.at:%Y-%m-%d %H:%M} UTC"
+    if now - done.at > _CLOCKS_STOOD_STILL:
+        return Finding("warning", "clocks", f"last looked at {at}; is a worker up?")
+    found = f"{done.expired} ran out; due: {done.review_due} for review, {done.remind_due} for a reminder"
+    so_far = "so far, " if done.is_under_way else ""
+    return Finding("ok", "clocks", f"{found}; {so_far}at {at}")
 
 
 async def _one_click(services: Services) -> Finding:

@@ -72,10 +72,12 @@ async def _prepare(settings: Settings, *, embedded: bool) -> None:
     async with opened(settings) as services:
         if await apply_if_empty(services, utc_now()):
             return
-        if changes := services.catalogs.plan(wanted_catalog(settings)):
+        planned = await services.catalogs.plan(wanted_catalog(settings), utc_now())
+        if not planned.nothing_to_do:
             structlog.get_logger(__name__).warning(
-                "prefcenter.toml differs from the catalog in force; `prefcenter apply` puts it in force",
-                changes=len(changes),
+                "prefcenter.toml, or the rules of this version, differ from what is in force; "
+                "`prefcenter plan` shows it, `prefcenter apply` puts it in force",
+                changes=len(planned.changes),
             )
 
 

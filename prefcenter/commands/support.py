@@ -19,7 +19,7 @@ _OLDEST = timedelta(days=3653)
 async def stop(settings: Settings, who: str, *, purpose: str, received: str, reason: str) -> None:
     """Record the stop as the operator's, with the reason."""
     now = utc_now()
-    stated = _moment(received) if received else None
+    stated = _moment("--received", received) if received else None
     if stated is not None and not now - _OLDEST <= stated <= now:
         raise CommandError("--received: lies in the future, or more than ten years back; look at the year")
     if not reason.strip():
@@ -41,17 +41,22 @@ async def stop(settings: Settings, who: str, *, purpose: str, received: str, rea
     print(f"Stopped {what} for {stopped} address{'' if stopped == 1 else 'es'}.")
 
 
-def _moment(text: str) -> datetime:
+def _moment(option: str, text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise CommandError("--received: write a time like 2026-11-23T09:30:00+01:00") from error
+        raise CommandError(f"{option}: write a time like 2026-11-23T09:30:00+01:00") from error
 
 
-async def why(settings: Settings, email: str, *, purpose: str) -> None:
+async def why(settings: Settings, email: str, *, purpose: str, at: str) -> None:
+    """`at` empty: now."""
+    now = utc_now()
+    moment = _moment("--at", at) if at else None
+    if moment is not None and moment > now:
+        raise CommandError("--at: lies in the future; leave it out to ask about now")
     async with opened(settings) as services:
         try:
-            print(await explain(services, email, purpose, now=utc_now()))
+            print(await explain(services, email, purpose, now=now, at=moment))
         except InvalidAddress as error:
             raise CommandError(str(error)) from error

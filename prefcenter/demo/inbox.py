@@ -16,7 +16,7 @@ from prefcenter.demo.context import DEMO_NAV
 from prefcenter.domain.decide import Decision
 from prefcenter.links import BadLink
 from prefcenter.mail.mailbox import Mailbox, ReceivedMail, press_unsubscribe
-from prefcenter.use_cases.decide_recipients import Recipient, decide_recipients
+from prefcenter.use_cases.decide_recipients import Question, Recipient, decide_recipients
 from prefcenter.use_cases.services import Services
 from prefcenter.web.errors import not_found
 from prefcenter.web.state import page, web_of
@@ -106,7 +106,8 @@ class Inbox:
 
     async def _decision(self, services: Services, mail: ReceivedMail) -> Decision:
         to = [Recipient(email=mail.to[0])]
-        answers = await decide_recipients(services, _purpose(services, mail), "email", to, self._now())
+        question = Question(purpose=_purpose(services, mail))
+        answers = await decide_recipients(services, question, to, self._now())
         return answers[0].decision
 
 

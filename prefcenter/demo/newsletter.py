@@ -11,7 +11,7 @@ from prefcenter.demo.people import NEWSLETTER, OFFERS, PEOPLE
 from prefcenter.mail.message import ListUnsubscribe, OutgoingEmail, compose, new_message_id
 from prefcenter.mail.render import Templates
 from prefcenter.mail.sender import Sender
-from prefcenter.use_cases.decide_recipients import Recipient, decide_recipients
+from prefcenter.use_cases.decide_recipients import Question, Recipient, decide_recipients
 from prefcenter.use_cases.mint_links import minter
 from prefcenter.use_cases.services import Services
 
@@ -43,7 +43,7 @@ async def _composed(
 ) -> Sequence[OutgoingEmail]:
     """One mail for each of the sample people who may be sent it."""
     everybody = [Recipient(email=person.email) for person in PEOPLE]
-    answers = await decide_recipients(services, mailing.purpose, "email", everybody, now)
+    answers = await decide_recipients(services, Question(purpose=mailing.purpose), everybody, now)
     mint = minter(services, mailing.purpose, mailing.campaign, now=now)
     host = urlsplit(services.settings.base_url).hostname or "localhost"
     mails = []

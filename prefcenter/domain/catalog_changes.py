@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from prefcenter.domain.purposes import Purpose
+from prefcenter.domain.regimes import Regime, Regimes
 
 
 class What(StrEnum):
@@ -22,6 +23,9 @@ class What(StrEnum):
     MATERIAL = "material"
     #: Another processing altogether: needs a purpose of its own.
     FORBIDDEN = "forbidden"
+    NOTICE = "notice"
+    #: Rules of a jurisdiction.
+    RULES = "rules"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,8 +37,6 @@ class Change:
 
 #: A substantial change of the notice is in force this long after it was published and applied (R17).
 NOTICE_PERIOD = timedelta(days=30)
-
-_REFUSED = frozenset({What.MATERIAL, What.FORBIDDEN})
 
 _IDENTITY = ("kind", "basis")
 _SCOPE = {"channels": "channel", "recipients": "third party", "data": "category of data"}
@@ -65,17 +67,42 @@ def compare(applied: Mapping[str, Purpose] | None, wanted: Mapping[str, Purpose]
 def changed_recipients(
     applied: Mapping[str, str], wanted: Mapping[str, str], purposes: Mapping[str, Purpose]
 ) -> tuple[Change, ...]:
-    """Third parties (key to name) that became another one: who said yes did not say it to them."""
+    """Third parties (key to name) that became another one under the old key: nobody said yes to them."""
     return tuple(
         _change(
             purpose,
-            What.MATERIAL,
+            What.FORBIDDEN,
             f"the third party {key!r} was {applied[key]!r} and is to be {wanted[key]!r}; use another key",
         )
         for purpose in purposes.values()
         for key in purpose.recipients
         if key in applied and key in wanted and applied[key] != wanted[key]
     )
+
+
+def changed_rules(applied: Regimes, wanted: Regimes) -> tuple[Change, ...]:
+    """The jurisdictions whose rules become other ones: by a release, or by an override of the operator's."""
+    changes = []
+    for name in sorted({*applied.rows, *wanted.rows}):
+        was, now = applied.rows.get(name), wanted.rows.get(name)
+        if was == now:
+            continue
+        if was is None or now is None:
+            what = "has rules of its own now" if was is None else "has no rules of its own any more"
+        else:
+            names = [one for one in now.__slots__ if getattr(was, one) != getattr(now, one)]
+            what = "changed: " + "; ".join(_rule_said(one, was, now) for one in names)
+        changes.append(Change(purpose="", what=What.RULES, detail=f"rules of {name}: {what}"))
+    return tuple(changes)
+
+
+def _rule_said(name: str, was: Regime, now: Regime) -> str:
+    if name == "cells":
+        keys = sorted({*was.cells, *now.cells}, key=lambda key: (key[0], key[1] or ""))
+        return ", ".join(
+            " ".join(filter(None, key)) for key in keys if was.cells.get(key) != now.cells.get(key)
+        )
+    return f"{name} {_said(getattr(was, name))} to {_said(getattr(now, name))}"
 
 
 def notice_in_force_at(published: date, *, substantial: bool, replaces_one: bool, now: datetime) -> datetime:
@@ -87,7 +114,48 @@ def notice_in_force_at(published: date, *, substantial: bool, replaces_one: bool
 
 def refusals(changes: Sequence[Change]) -> tuple[Change, ...]:
     """The changes that may not be applied as they are."""
-    return tuple(change for change in changes if change.what in _REFUSED)
+    return tuple(change for change in changes if change.what is What.FORBIDDEN)
+
+
+def versioned(
+    wanted: Mapping[str, Purpose],
+    applied: Mapping[str, Purpose] | None,
+    changes: Sequence[Change],
+    *,
+    in_force_at: datetime | None,
+    now: datetime,
+) -> dict[str, Purpose]:
+    """The wanted purposes with their versions: a material change makes a new one, on which people are asked.
+
+    `applied` None: this is the first catalog, and nobody's data is older. `in_force_at`: until when a new
+    notice holds back what is new.
+    """
+    material = {change.purpose for change in changes if change.what is What.MATERIAL}
+    made = {}
+    for key, purpose in wanted.items():
+        old = (applied or {}).get(key)
+        if applied is None:
+            made[key] = purpose
+        elif old is None:
+            made[key] = replace(purpose, since=now, in_force_at=in_force_at)
+        elif key in material:
+            made[key] = replace(
+                purpose,
+                version=old.version + 1,
+                since=now,
+                # What is changed before it began begins no sooner for that.
+                in_force_at=max(filter(None, (in_force_at, old.in_force_at)), default=None),
+                earlier=(*old.earlier, old.terms),
+            )
+        else:
+            made[key] = replace(
+                purpose,
+                version=old.version,
+                since=old.since,
+                in_force_at=old.in_force_at,
+                earlier=old.earlier,
+            )
+    return made
 
 
 def _arrived_or_changed(old: Purpose | None, new: Purpose) -> Iterator[Change]:
@@ -115,7 +183,7 @@ def _scope(old: Purpose, new: Purpose) -> Iterator[Change]:
         was, now = getattr(old, name), getattr(new, name)
         both = f"(was {_listed(was)}, now {_listed(now)})"
         for added in (item for item in now if item not in was):
-            detail = f"adds the {noun} {added} {both}: people must be asked about a new version first"
+            detail = f"adds the {noun} {added} {both}: a new version, on which people are asked"
             yield _change(new, What.MATERIAL, detail)
         for removed in (item for item in was if item not in now):
             yield _change(new, What.MINOR, f"no longer has the {noun} {removed} {both}")

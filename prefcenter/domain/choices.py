@@ -24,6 +24,11 @@ class Action(StrEnum):
     BOUNCE = "bounce"
     ERASE = "erase"
     SIGNAL = "signal"
+    EXPIRE = "expire"
+    #: A question about a new or changed purpose was sent; notice was given; no to a change, not to what was.
+    ASK = "ask"
+    NOTIFY = "notify"
+    DECLINE = "decline"
     FACT = "fact"
     ADDRESS_CHANGED = "address_changed"
 
@@ -105,6 +110,12 @@ class Proof(StrEnum):
     NONE = "none"
 
 
+def as_strong(proof: Proof, wanted: str) -> bool:
+    """Whether a yes is proved as well as a purpose asks, or better."""
+    strongest_first = list(Proof)
+    return strongest_first.index(proof) <= strongest_first.index(Proof(wanted))
+
+
 class Cause(StrEnum):
     """Why a stop stands; also its reason in a decision."""
 
@@ -138,12 +149,15 @@ class Status(StrEnum):
     INVALIDATED = "ConsentInvalidated"
     OBJECTED = "LegitimateInterestObjected"
     NOT_OBJECTED = "LegitimateInterestNotObjected"
+    INFORMED = "LegitimateInterestInformed"
+    UNINFORMED = "LegitimateInterestUninformed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
     """One choice as it arrives. `stated_at` is the sender's own time (None: they gave none);
-    `shown_seq` is the ledger's head when the page that was answered was shown."""
+    `shown_seq` is the ledger's head when the page that was answered was shown; `version` is of the purpose as
+    it was shown (None: as it was at the time that is stated)."""
 
     action: Action
     source: Source
@@ -154,6 +168,7 @@ class Choice:
     proof: Proof = Proof.NONE
     until: datetime | None = None
     wording: str | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +198,7 @@ def takes_away(entry: Entry) -> bool:
     """Whether an entry ends or pauses a permission: whoever must hear of that is told for 30 days."""
     # An undo names no person; it gives a permission back.
     struck_out = entry.action is Action.INVALIDATE and entry.subject is not None
-    ends = entry.action in STOPS or entry.action is Action.DEFER or struck_out
+    ends = entry.action in STOPS or entry.action in (Action.DEFER, Action.EXPIRE) or struck_out
     return entry.effect is Effect.APPLIED and ends
 
 

@@ -17,16 +17,11 @@ from prefcenter.domain.choices import (
     Proof,
     Status,
     YesRule,
+    as_strong,
     cause_of,
 )
 from prefcenter.domain.purposes import Purpose
-from prefcenter.domain.standing import (
-    VALID,
-    Standing,
-    Stop,
-    counts,
-    covers,
-)
+from prefcenter.domain.standing import VALID, Standing, Stop, counts, covers
 
 #: A yes over one of these counts only once the mailbox itself has confirmed it.
 NEEDS_CONFIRMATION = frozenset({Cause.OBJECTED, Cause.COMPLAINED, Cause.ALL_MARKETING, Cause.ERASED})
@@ -61,15 +56,29 @@ class Target:
     recorded_at: datetime
 
 
+#: One confirmation by mail per address and purpose a day; one per address in 30 days after a complaint.
+ASKED_AGAIN = timedelta(days=1)
+ASKED_AGAIN_AFTER_COMPLAINT = timedelta(days=30)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What is known of the address and the person when a choice is judged; a stop needs none of it."""
+    """What is known of the address and the person when a choice is judged; a stop needs none of it.
+
+    `asked_at`, `last_asked_at`: when a confirmation of this purpose, of any, was last asked for by mail.
+    `double_opt_in`: what the purpose says, else the person's regime. `outdated`: an `expire` was concluded
+    from what is otherwise by now.
+    """
 
     stops: Iterable[Stop] = ()
     standings: Iterable[Standing] = ()
     has_history: bool = False
     target: Target | None = None
     newest_seq: int | None = None
+    asked_at: datetime | None = None
+    last_asked_at: datetime | None = None
+    double_opt_in: bool = False
+    outdated: bool = False
 
 
 def same_click(
@@ -102,6 +111,10 @@ def judge(choice: Choice, purpose: Purpose | None, known: Known, now: datetime) 
         return Verdict(effect=Effect.APPLIED, cause=cause, occurred_at=at)
     if choice.action in YES:
         return _yes(choice, purpose, known, at, now)
+    if choice.action is Action.REQUEST:
+        return _request(choice, purpose, known, at, now)
+    if choice.action is Action.EXPIRE:
+        return _expire(choice, known, at)
     if choice.action is Action.INVALIDATE:
         return _invalidate(known, at, now)
     reason = _no_pause(choice, purpose, known, at, now) if choice.action is Action.DEFER else None
@@ -121,10 +134,15 @@ def _no_pause(
         if choice.until is None or (choice.until < held.until and not by_person):
             return "shorter_than_pause"
     elif choice.until is None:
-        answered = held is not None and held.status in VALID
+        answered = held is not None and held.status in VALID and not _is_newer(choice, held)
         if answered or purpose is None or purpose.is_objected_to:
             return "nothing_was_asked"
     return None
+
+
+def _is_newer(choice: Choice, held: Standing) -> bool:
+    """Whether it is about a change of what was agreed to."""
+    return choice.version is not None and choice.version > held.version
 
 
 def _held(known: Known, choice: Choice) -> Standing | None:
@@ -169,11 +187,60 @@ def _yes(choice: Choice, purpose: Purpose | None, known: Known, at: datetime, no
             return none("older_than_choice")
     proof = _proof(choice, rule)
     hard = any(s.cause in NEEDS_CONFIRMATION and not _overcome(held, s) for s in matching)
-    if hard and proof not in FULL_POWER:
-        return Verdict(effect=Effect.PENDING, reason="needs_confirmation", proof=proof, occurred_at=at)
-    if rule is YesRule.SHOWN and proof not in FULL_POWER and purpose.double_opt_in:
-        return Verdict(effect=Effect.PENDING, reason="needs_confirmation", proof=proof, occurred_at=at)
+    by_page = rule is YesRule.SHOWN and known.double_opt_in
+    if (hard or by_page) and proof not in FULL_POWER:
+        bounced = any(stop.cause is Cause.BOUNCED for stop in known.stops)
+        asked = "bounced" if bounced else _asked_already(known, purpose, choice, now)
+        return Verdict(
+            effect=Effect.PENDING, reason=asked or "needs_confirmation", proof=proof, occurred_at=at
+        )
     return Verdict(effect=Effect.APPLIED, proof=proof, occurred_at=at)
+
+
+def _request(choice: Choice, purpose: Purpose | None, known: Known, at: datetime, now: datetime) -> Verdict:
+    """A question that the mailbox is to answer: pending once its mail may be sent."""
+    reason = None
+    if purpose is None or purpose.retired or not purpose.is_a_choice:
+        reason = "unknown_purpose"
+    elif _proved(_held(known, choice), known, purpose):
+        reason = "already_given"
+    elif any(stop.cause is Cause.BOUNCED for stop in known.stops):
+        reason = "bounced"
+    else:
+        reason = _asked_already(known, purpose, choice, now)
+    if reason is not None:
+        return Verdict(effect=Effect.NONE, reason=reason, occurred_at=at)
+    return Verdict(effect=Effect.PENDING, reason="needs_confirmation", occurred_at=at)
+
+
+def _proved(held: Standing | None, known: Known, purpose: Purpose) -> bool:
+    """Whether a yes counts, and is proved as well as the purpose asks."""
+    if held is None or not counts(held, known.stops, purpose):
+        return False
+    return purpose.require_proof is None or as_strong(held.proof, purpose.require_proof)
+
+
+def _asked_already(known: Known, purpose: Purpose, choice: Choice, now: datetime) -> str | None:
+    """Nobody is asked by mail again and again, least of all who complained."""
+    held = _held(known, choice)
+    complained = any(
+        stop.cause is Cause.COMPLAINED and covers(stop, purpose, choice.channel) and not _overcome(held, stop)
+        for stop in known.stops
+    )
+    rest = ASKED_AGAIN_AFTER_COMPLAINT if complained else ASKED_AGAIN
+    last = known.last_asked_at if complained else known.asked_at
+    return "asked_recently" if last is not None and now - last < rest else None
+
+
+def _expire(choice: Choice, known: Known, at: datetime) -> Verdict:
+    """Only what still stands can run out: a new yes, or contact, may have come since the clock looked."""
+    held = _held(known, choice)
+    open_still = held is not None and held.status in {*VALID, Status.REQUESTED}
+    standing = held.entry if held is not None and open_still else None
+    expected = known.target.entry if known.target is not None else None
+    if known.outdated or standing != expected:
+        return Verdict(effect=Effect.NONE, reason="not_the_newest", occurred_at=at)
+    return Verdict(effect=Effect.APPLIED, occurred_at=at)
 
 
 def _may_be_older(at: datetime, stop: Stop, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -53,6 +53,10 @@ MARKETING_KINDS = frozenset(
 )
 
 
+#: What ends with a sale or a profile rather than with a message: a regime has a rule of its own for it.
+PROCESSING_KINDS = frozenset({Kind.SALE_OR_SHARING, Kind.TRACKING, Kind.PROFILING})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SoftOptInOffer:
     """Since when, and in which words, a way to say no was offered as addresses were collected."""
@@ -68,8 +72,29 @@ class Translation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """What people agreed to in one version of a purpose.
+
+    `since`: when it was applied; None: with the first catalog, so nobody's data is older. `in_force_at`:
+    until then a notice holds it back; None: in force from the start.
+    """
+
+    version: int
+    title: str
+    description: str
+    channels: tuple[Channel, ...]
+    recipients: tuple[str, ...]
+    data: tuple[str, ...]
+    since: datetime | None = None
+    in_force_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Purpose:
-    """One purpose in one version. `basis` None: as the person's regime asks."""
+    """One purpose in one version. `basis` None: as the person's regime asks.
+
+    `since`, `in_force_at`: of this version, as `Terms` has them. `earlier`: those before, oldest first.
+    """
 
     key: str
     title: str
@@ -87,6 +112,9 @@ class Purpose:
     require_proof: str | None = None
     translations: Mapping[str, Translation] = field(default_factory=lambda: MappingProxyType({}))
     version: int = 1
+    since: datetime | None = None
+    in_force_at: datetime | None = None
+    earlier: tuple[Terms, ...] = ()
     retired: bool = False
 
     @property
@@ -103,3 +131,36 @@ class Purpose:
     def is_marketing(self) -> bool:
         """Whether "stop all marketing" ends it."""
         return self.kind in MARKETING_KINDS
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it is newer than some people's data: then it matters since when we know a person."""
+        return self.since is not None or bool(self.earlier)
+
+    @property
+    def terms(self) -> Terms:
+        """What this version asks people to agree to."""
+        return Terms(
+            version=self.version,
+            title=self.title,
+            description=self.description,
+            channels=self.channels,
+            recipients=self.recipients,
+            data=self.data,
+            since=self.since,
+            in_force_at=self.in_force_at,
+        )
+
+    def terms_of(self, version: int) -> Terms:
+        """The terms of a version; of the oldest where there is none so old."""
+        if version >= self.version or not self.earlier:
+            return self.terms
+        found = [terms for terms in self.earlier if terms.version <= version]
+        return found[-1] if found else self.earlier[0]
+
+    def version_at(self, moment: datetime) -> int:
+        """The version that somebody who agreed at this moment agreed to."""
+        for terms in (self.terms, *reversed(self.earlier)):
+            if terms.since is None or terms.since <= moment:
+                return terms.version
+        return self.earlier[0].version if self.earlier else self.version

@@ -1,23 +1,18 @@
-"""What the ledger adds up to: the stops of an address, the newest yes of a person, and the fold to them."""
+"""What the ledger adds up to: the stops of an address, and the newest yes of a person."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from prefcenter.domain.choices import (
     AUTHORITY,
-    STOPS,
-    YES,
     Action,
     Cause,
-    Effect,
-    Entry,
     Proof,
     Source,
     Status,
-    scope_of,
 )
 from prefcenter.domain.purposes import ANY, Kind, Purpose
 
@@ -25,6 +20,9 @@ from prefcenter.domain.purposes import ANY, Kind, Purpose
 CLOCK_SLACK = timedelta(minutes=5)
 
 VALID = frozenset({Status.GIVEN, Status.RENEWED})
+
+#: `said_at` of whoever has said nothing yet: a question or a notice is no news that a yes is older than.
+NOTHING_SAID = datetime(1970, 1, 1, tzinfo=UTC)
 
 StopKey = tuple[str, str, Cause]
 StandingKey = tuple[str, str]
@@ -55,7 +53,10 @@ class Standing:
     """The newest yes (or question) of a person on a (purpose, channel), and its state.
 
     `seq` is the place from which the yes counts; None while there never was one. `said_at`: the latest time
-    stated for anything that was said here, so that nothing older is taken for news.
+    stated for anything that was said here, so that nothing older is taken for news. `declined`: the first
+    version that they said no to while what they had agreed to stays. `noticed`: the newest version they had
+    notice of, `noticed_at`: when they first had it. `version`: of the yes; of whoever never said one, the
+    newest that they have by notice and silence (0: none).
     """
 
     subject: str
@@ -69,6 +70,9 @@ class Standing:
     proof: Proof = Proof.NONE
     version: int = 1
     until: datetime | None = None
+    declined: int | None = None
+    noticed: int | None = None
+    noticed_at: datetime | None = None
 
     @property
     def key(self) -> StandingKey:
@@ -109,6 +113,10 @@ class State:
 
     def put_standing(self, standing: Standing) -> None:
         self.standings.setdefault(standing.subject, {})[standing.key] = standing
+        self.changed_standings.add((standing.subject, standing.key))
+
+    def drop_standing(self, standing: Standing) -> None:
+        del self.standings[standing.subject][standing.key]
         self.changed_standings.add((standing.subject, standing.key))
 
     def drop_standings(self, subject: str) -> None:
@@ -172,175 +180,3 @@ def newer_than(standing: Standing, stated_at: datetime, now: datetime) -> bool:
     A stop of this moment is older than nothing, whatever a clock that ran ahead has written on the yes.
     """
     return stated_at < now and stated_at + CLOCK_SLACK < standing.at
-
-
-def fold(state: State, entry: Entry, find: FindPurpose) -> None:
-    """Apply one entry to the state, in the order of `seq`. Entries without effect change nothing."""
-    if entry.subject is not None:
-        _know_address(state, entry)
-    if entry.action is Action.REQUEST or entry.effect is Effect.PENDING:
-        _ask(state, entry, find)
-    elif entry.effect is not Effect.APPLIED:
-        return
-    elif entry.action in STOPS:
-        _stop(state, entry, find)
-    elif entry.action in YES:
-        _yes(state, entry)
-    elif entry.action is Action.DEFER:
-        _defer(state, entry)
-    elif entry.action is Action.INVALIDATE:
-        # Only an undo names no person: it is about the stop of an address.
-        if entry.subject is None:
-            _undo(state, entry)
-        else:
-            _invalidate_yes(state, entry)
-
-
-def _know_address(state: State, entry: Entry) -> None:
-    assert entry.subject is not None
-    if entry.action is Action.ADDRESS_CHANGED:
-        _change_address(state, entry)
-    else:
-        known = state.wides.get(entry.subject, frozenset())
-        if entry.wide not in known:
-            state.live_at(entry.subject, known | {entry.wide})
-
-
-def _change_address(state: State, entry: Entry) -> None:
-    """Stops go along to the new address, but for bounces; yeses become never-asked (docs/rules.md)."""
-    assert entry.subject is not None and entry.target is not None
-    before = bytes.fromhex(entry.target)
-    mine = state.stops.get(entry.wide, {})
-    for key, stop in list(state.stops.get(before, {}).items()):
-        if stop.cause is Cause.BOUNCED:
-            continue
-        held = mine.get(key, stop)
-        newer = stop if stop.seq > held.seq else held
-        state.put_stop(replace(newer, wide=entry.wide, at=max(held.at, stop.at)))
-    state.drop_standings(entry.subject)
-    state.live_at(entry.subject, (state.wides.get(entry.subject, frozenset()) - {before}) | {entry.wide})
-
-
-def _stop(state: State, entry: Entry, find: FindPurpose) -> None:
-    assert entry.cause is not None
-    purpose, channel = scope_of(entry.cause, entry.purpose, entry.channel)
-    before = state.stops.get(entry.wide, {}).get((channel, purpose, entry.cause))
-    at = entry.occurred_at if before is None else max(before.at, entry.occurred_at)
-    stop = Stop(
-        entry.wide,
-        channel,
-        purpose,
-        entry.cause,
-        entry.source,
-        entry.seq,
-        entry.entry,
-        at,
-        entry.recorded_at,
-    )
-    if yields_to_newer_yes(entry.action, entry.source):
-        _spare_newer_yeses(state, entry, stop, find)
-    state.put_stop(stop)
-    state.last_stops[entry.wide] = (stop, before)
-
-
-def _undo(state: State, entry: Entry) -> None:
-    """What the undone stop had replaced comes back. Copies at other addresses stay: ties mean stop."""
-    stop, before = state.last_stops.get(entry.wide, (None, None))
-    if stop is None or stop.entry != entry.target:
-        return
-    state.drop_stop(entry.wide, stop.key)
-    if before is not None:
-        state.put_stop(before)
-
-
-def _spare_newer_yeses(state: State, entry: Entry, stop: Stop, find: FindPurpose) -> None:
-    """An older stop arriving late leaves a newer yes standing: that yes now counts from here."""
-    for subject in state.people.get(entry.wide, ()):
-        stops = state.stops_of(state.wides[subject])
-        for standing in list(state.standings.get(subject, {}).values()):
-            purpose = find(standing.purpose)
-            if purpose is None or not covers(stop, purpose, standing.channel):
-                continue
-            newer = newer_than(standing, entry.occurred_at, entry.recorded_at)
-            if newer and counts(standing, stops, purpose):
-                state.put_standing(replace(standing, seq=entry.seq))
-
-
-def _yes(state: State, entry: Entry) -> None:
-    assert entry.subject is not None
-    status = Status.RENEWED if entry.action is Action.REAFFIRM else Status.GIVEN
-    proof = entry.proof or Proof.NONE
-    held = state.standings.get(entry.subject, {}).get((entry.purpose, entry.channel))
-    state.put_standing(
-        Standing(
-            entry.subject,
-            entry.purpose,
-            entry.channel,
-            status,
-            entry.seq,
-            entry.entry,
-            entry.occurred_at,
-            _latest(entry, held),
-            proof,
-            entry.version or 1,
-        ),
-    )
-    if proof is Proof.CONFIRMED:
-        # Whoever answered a mail has a living mailbox.
-        for channel in (entry.channel, ANY):
-            state.drop_stop(entry.wide, (channel, ANY, Cause.BOUNCED))
-
-
-def _ask(state: State, entry: Entry, find: FindPurpose) -> None:
-    if entry.effect is Effect.NONE or entry.subject is None:
-        return
-    held = state.standings.get(entry.subject, {}).get((entry.purpose, entry.channel))
-    purpose = find(entry.purpose)
-    stops = state.stops_of(state.wides[entry.subject])
-    if held is not None and purpose is not None and counts(held, stops, purpose):
-        return
-    state.put_standing(_without_yes(entry, held, Status.REQUESTED))
-
-
-def _defer(state: State, entry: Entry) -> None:
-    assert entry.subject is not None
-    held = state.standings.get(entry.subject, {}).get((entry.purpose, entry.channel))
-    if held is not None and held.status in VALID:
-        if entry.until is not None:
-            state.put_standing(replace(held, until=entry.until, said_at=_latest(entry, held)))
-        return
-    state.put_standing(replace(_without_yes(entry, held, Status.DEFERRED), until=entry.until))
-
-
-def _invalidate_yes(state: State, entry: Entry) -> None:
-    assert entry.subject is not None
-    held = state.standings.get(entry.subject, {}).get((entry.purpose, entry.channel))
-    if held is not None and held.entry == entry.target:
-        struck = replace(held, status=Status.INVALIDATED, said_at=_latest(entry, held))
-        state.put_standing(struck)
-
-
-def _without_yes(entry: Entry, held: Standing | None, status: Status) -> Standing:
-    assert entry.subject is not None
-    return Standing(
-        entry.subject,
-        entry.purpose,
-        entry.channel,
-        status,
-        None if held is None or held.status is Status.INVALIDATED else held.seq,
-        entry.entry,
-        entry.occurred_at,
-        _latest(entry, held),
-    )
-
-
-def _latest(entry: Entry, held: Standing | None) -> datetime:
-    return entry.occurred_at if held is None else max(held.said_at, entry.occurred_at)
-
-
-def refold(entries: Iterable[Entry], find: FindPurpose) -> State:
-    """The state that the entries of some addresses add up to, in the order of `seq`."""
-    state = State()
-    for entry in sorted(entries, key=lambda entry: entry.seq):
-        fold(state, entry, find)
-    return state

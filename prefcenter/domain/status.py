@@ -14,6 +14,7 @@ _BY_REASON = {
     "never_asked": Status.UNKNOWN,
     "unknown_purpose": Status.UNKNOWN,
     "no_relationship": Status.UNKNOWN,
+    "choice_pending": Status.UNINFORMED,
     "requested": Status.REQUESTED,
     "deferred": Status.DEFERRED,
     "invalidated": Status.INVALIDATED,
@@ -28,6 +29,9 @@ def status_of(decision: Decision) -> str | None:
     """The DPV term for a decision; None where there is nothing to consent or object to (contract)."""
     if decision.reason in ("contract", "legal_obligation", "vital_interest"):
         return None
+    if decision.reason == "not_in_force":
+        # They said yes, or had notice, and it is yet to begin.
+        return (Status.INFORMED if decision.basis == Basis.LEGITIMATE_INTEREST else Status.GIVEN).value
     known = _BY_REASON.get(decision.reason)
     if known is not None:
         return known.value

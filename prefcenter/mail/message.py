@@ -9,6 +9,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from hashlib import sha256
 
 from prefcenter.mail.addresses import Mailbox, parse_mailbox
 from prefcenter.mail.errors import MailError
@@ -87,6 +88,9 @@ def compose(mail: OutgoingEmail) -> EmailMessage:
         message[field.name] = field
     message.set_content(_body("text", mail.text))
     message.add_alternative(_body("html", mail.html), subtype="html")
+    # Not at random: the same mail is the same bytes, so that their hash says what was sent. Neither
+    # encoding of the parts has "=_" in it.
+    message.set_boundary(f"=_{sha256(mail.message_id.encode()).hexdigest()}")
     return message
 
 

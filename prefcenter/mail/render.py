@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 #: Compiled gettext catalogs, `<language>/LC_MESSAGES/prefcenter.mo`; English is the source and needs none.
 _LOCALES = _PACKAGE / "locale"
 _DOMAIN = "prefcenter"
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(_[A-Za-z0-9]{2,8})*")
 
 
 class RenderedEmail(NamedTuple):
@@ -64,6 +66,14 @@ class Templates:
         if language not in self._by_language:
             self._by_language[language] = environment(self._folders, language)
         return self._by_language[language]
+
+    def nearest(self, language: str | None) -> str:
+        """A language that there is a catalog for: `de-CH` may be answered in `de`; else English."""
+        wanted = language or ""
+        for name in (wanted.replace("-", "_"), re.split("[-_]", wanted)[0].lower()):
+            if _LANGUAGE.fullmatch(name) and (_LOCALES / name / "LC_MESSAGES" / f"{_DOMAIN}.mo").is_file():
+                return name
+        return "en"
 
     def render_email(self, name: str, context: Mapping[str, object], language: str = "en") -> RenderedEmail:
         """Raises jinja2's TemplateNotFound or UndefinedError; the subject comes out as one line."""

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from prefcenter.domain.choices import Entry
+from prefcenter.domain.decide import Dossier
+from prefcenter.domain.facts import NO_FACTS
 from prefcenter.domain.purposes import Purpose
+from prefcenter.domain.regimes import Regimes
 from prefcenter.domain.standing import State
+from prefcenter.domain.third_parties import Disclosures, ToBeTold
 from prefcenter.storage import rows
 from prefcenter.storage.database import Row, Statement
 from prefcenter.storage.outbox import Endpoint
-from prefcenter.storage.people import People
+from prefcenter.storage.people import Contact, People
 from prefcenter.storage.units import StoredAnswer
 from prefcenter.storage.vault import Vault
 
@@ -24,6 +28,12 @@ class Purposes(Protocol):
 
     def all(self) -> Iterable[Purpose]: ...
 
+    @property
+    def regimes(self) -> Regimes: ...
+
+    @property
+    def disclosures(self) -> Disclosures: ...
+
 
 class Turned(NamedTuple):
     """A (purpose, channel) on which a fact, or a change of address, turned the answer."""
@@ -33,11 +43,19 @@ class Turned(NamedTuple):
     allowed: bool
 
 
+class Ended(NamedTuple):
+    """What an entry ended for a person, as a third party must hear, and the address that it is about."""
+
+    entry: Entry
+    contact: Contact
+    told: ToBeTold
+
+
 @dataclass(slots=True)
 class Batch:
     """What is known and what is to be written while the units of one transaction are recorded.
 
-    `turned`: by the `seq` of entries that are no choices.
+    `turned`: by the `seq` of entries that are no choices. `untold`: entries that no tool hears of.
     """
 
     purposes: Purposes
@@ -52,6 +70,7 @@ class Batch:
     past: dict[str, Entry] = field(default_factory=dict)
     history: dict[bytes, list[Entry]] = field(default_factory=dict)
     new_entries: list[Entry] = field(default_factory=list)
+    untold: set[int] = field(default_factory=set)
     turned: dict[int, tuple[Turned, ...]] = field(default_factory=dict)
     ledger: list[Row] = field(default_factory=list)
     payloads: list[Row] = field(default_factory=list)
@@ -60,3 +79,18 @@ class Batch:
     new_claims: list[Row] = field(default_factory=list)
     companions: list[tuple[Statement, Row]] = field(default_factory=list)
     deliveries: list[Row] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+
+
+def dossier_of(batch: Batch, subject: str | None, wides: Iterable[bytes]) -> Dossier:
+    """What is known, within this transaction, of a person with these addresses; None: of the addresses."""
+    stops = batch.state.stops_of(wides)
+    if subject is None:
+        return Dossier(stops=stops)
+    facts = batch.facts.get(subject)
+    return Dossier(
+        standings=dict(batch.state.standings.get(subject, {})),
+        stops=stops,
+        facts=rows.facts_of(facts) if facts else NO_FACTS,
+        known_since=batch.people.known_since.get(subject),
+    )

@@ -11,9 +11,15 @@ from prefcenter.storage.fields import to_micros
 
 _SEED = "INSERT INTO duty (name, next_run, token) VALUES ($1, $2, 0) ON CONFLICT (name) DO NOTHING"
 _CLAIM = "UPDATE duty SET next_run = $1, token = token + 1 WHERE name = $2 AND next_run <= $3 RETURNING token"
+_RESULT = "SELECT result FROM duty WHERE name = $1"
+_KEEP_RESULT = (
+    "INSERT INTO duty (name, result, next_run, token) VALUES ($1, $2, $3, 0) "
+    "ON CONFLICT (name) DO UPDATE SET result = excluded.result, next_run = excluded.next_run"
+)
 
 ANSWERS_KEPT = timedelta(days=7)
 DELIVERIES_KEPT = timedelta(days=90)
+MAILS_KEPT = timedelta(days=90)
 HOOK_BODIES_KEPT = timedelta(days=30)
 #: The schedule of a stop takes 30 days; what is open after this waits for an endpoint that nobody turns on.
 DELIVERIES_WAIT = timedelta(days=35)
@@ -37,8 +43,21 @@ async def claim_duty(database: AnyDatabase, name: str, every: timedelta, now: da
         return bool(await tx.fetch(_CLAIM, to_micros(now + every), name, to_micros(now)))
 
 
+async def duty_result(database: AnyDatabase, name: str) -> str | None:
+    """What the duty last kept; None: nothing yet."""
+    async with database.read() as tx:
+        found = await tx.fetch(_RESULT, name)
+    return found[0][0] if found else None
+
+
+async def keep_result(database: AnyDatabase, name: str, result: str, next_run: datetime) -> None:
+    """Keep what a duty came to, or how far it has come; nobody else does it before `next_run`."""
+    async with database.write() as tx:
+        await tx.fetch(_KEEP_RESULT, name, result, to_micros(next_run))
+
+
 async def clean_up(database: AnyDatabase, now: datetime) -> None:
-    """Delete what has served: stored answers, ended deliveries, the bodies of received hooks.
+    """Delete what has served: stored answers, ended deliveries and mails, the bodies of received hooks.
 
     Deliveries that nobody will ever take end here, loudly: an open one keeps a sealed address.
     """
@@ -47,6 +66,7 @@ async def clean_up(database: AnyDatabase, now: datetime) -> None:
         abandoned = await tx.fetch(_ABANDON, _NOBODY, at, to_micros(now - DELIVERIES_WAIT))
         await tx.fetch("DELETE FROM idempotency_key WHERE created_at < $1", to_micros(now - ANSWERS_KEPT))
         await tx.fetch("DELETE FROM delivery WHERE ended_at < $1", to_micros(now - DELIVERIES_KEPT))
+        await tx.fetch("DELETE FROM mail WHERE ended_at < $1", to_micros(now - MAILS_KEPT))
         await tx.fetch(
             "UPDATE hook_event SET body = NULL WHERE body IS NOT NULL AND received_at < $1",
             to_micros(now - HOOK_BODIES_KEPT),

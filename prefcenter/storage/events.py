@@ -11,8 +11,7 @@ from prefcenter.domain.decide import Decision, may_send
 from prefcenter.domain.purposes import ANY, PROBE_PURPOSE, Purpose
 from prefcenter.domain.standing import StandingKey
 from prefcenter.domain.status import status_of
-from prefcenter.storage import rows
-from prefcenter.storage.batch import Batch, Turned
+from prefcenter.storage.batch import Batch, Turned, dossier_of
 from prefcenter.storage.database import Row
 from prefcenter.storage.outbox import (
     CHOICE_RECORDED,
@@ -92,9 +91,8 @@ def _standing_data(entry: Entry, who: Who, purpose: Purpose, channel: str, batch
 def _decision(
     batch: Batch, subject: str, wides: Iterable[bytes], purpose: Purpose, channel: str, now: datetime
 ) -> Decision:
-    standings = batch.state.standings.get(subject, {})
-    facts = rows.facts_of(batch.facts.get(subject, {}))
-    return may_send(purpose, channel, standings, batch.state.stops_of(wides), facts, now=now)
+    known = dossier_of(batch, subject, wides)
+    return may_send(purpose, channel, known, regimes=batch.purposes.regimes, now=now)
 
 
 def answers(batch: Batch, subject: str, wides: Iterable[bytes], now: datetime) -> dict[StandingKey, Decision]:

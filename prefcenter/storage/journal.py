@@ -46,6 +46,16 @@ class Journal:
             self._flusher = asyncio.create_task(self._flush())
         return await future
 
+    async def rehearse(self, unit: Unit) -> Outcome:
+        """What recording this unit would come to. Writes nothing and holds up nobody. Raises as `record`."""
+        async with self._database.read() as tx:
+            batch = Batch(self._purposes, self._vault)
+            await load(batch, tx, [unit])
+        try:
+            return record(batch, unit)
+        except UnitSpoiled as error:
+            raise error.__cause__ or error from error
+
     async def close(self) -> None:
         """Wait until everything handed in is recorded or refused."""
         while self._flusher is not None:
@@ -98,7 +108,8 @@ class Journal:
                 except (UnitRefused, KeyReused) as error:
                     answers.append(error)
             await write(batch, tx)
-        if batch.deliveries and self._on_deliveries is not None:
+        # Companions may be mails; waking for another row costs a look.
+        if (batch.deliveries or batch.companions or batch.ended) and self._on_deliveries is not None:
             self._on_deliveries()
         return answers
 

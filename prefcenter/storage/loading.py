@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from prefcenter.domain.choices import STOPS, YES, Action, Source
+from prefcenter.domain.choices import AUTHORITY, STOPS, YES, Action, YesRule
 from prefcenter.domain.judge import SAME_CLICK
 from prefcenter.domain.standing import yields_to_newer_yes
+from prefcenter.domain.third_parties import concerns_third_parties
 from prefcenter.storage import rows, statements
 from prefcenter.storage.batch import Batch
 from prefcenter.storage.database import Row, Tx
+from prefcenter.storage.fields import from_micros
 from prefcenter.storage.outbox import Endpoint
 from prefcenter.storage.people import Contact
 from prefcenter.storage.units import (
@@ -43,7 +45,8 @@ async def load(batch: Batch, tx: Tx, units: Sequence[Unit]) -> None:
     await _load_stops(batch, tx, more - wides)
     if repeated := _recently_stopped(batch, units):
         await _load_people(batch, tx, repeated, ())
-    if touched := {entry.wide for entry in batch.past.values()} | _imported(batch, units):
+    touched = {entry.wide for entry in batch.past.values()}
+    if touched := touched | _whose_past_matters(batch, units):
         await _load_history(batch, tx, touched)
 
 
@@ -56,12 +59,12 @@ async def _load_claims(batch: Batch, tx: Tx, claims: Sequence[Claim]) -> None:
 
 
 def _wides_whose_people_matter(batch: Batch, units: Sequence[Unit]) -> set[bytes]:
-    """A stop by a signed link needs nobody's name, unless a tool is to be told of it."""
+    """A stop by a signed link needs nobody's name, unless a tool or a third party is to be told of it."""
     return {
         item.ref.wide
         for unit in units
         for item in unit.items
-        if item.ref.wide is not None and (batch.endpoints or not _needs_no_name(item))
+        if item.ref.wide is not None and (batch.endpoints or not _needs_no_name(batch, item))
     }
 
 
@@ -91,13 +94,21 @@ def _recently_stopped(batch: Batch, units: Sequence[Unit]) -> set[bytes]:
     return found
 
 
-def _imported(batch: Batch, units: Sequence[Unit]) -> set[bytes]:
-    """Addresses for which a yes is imported: it counts only where nothing was ever said."""
+def _whose_past_matters(batch: Batch, units: Sequence[Unit]) -> set[bytes]:
+    """Addresses for which a yes is imported (it counts only where nothing was ever said), or may be asked for
+    by mail (nobody is asked again and again)."""
     found: set[bytes] = set()
     for unit in units:
         for item in unit.choices:
-            if item.choice.source is Source.IMPORT and item.choice.action in YES:
-                found |= {item.ref.wide} if item.ref.wide is not None else set(batch.people.by_wide)
+            wides = {item.ref.wide} if item.ref.wide is not None else set(batch.people.by_wide)
+            if item.choice.action is Action.REQUEST:
+                found |= wides
+            elif item.choice.action in YES:
+                rule = AUTHORITY[item.choice.source].yes
+                if rule in (YesRule.IMPORTED, YesRule.SHOWN):
+                    found |= wides
+                elif rule is YesRule.ATTESTED:
+                    found |= {wide for wide in wides if batch.state.stops.get(wide)}
     return found
 
 
@@ -113,10 +124,11 @@ async def _load_people(batch: Batch, tx: Tx, wides: set[bytes], refs: Iterable[R
             named.add(row[0])
         asked |= wides
         named -= set(batch.people.by_subject)
-        for subject, channel, narrow, wide, sealed in await tx.among(
+        for subject, channel, narrow, wide, sealed, since in await tx.among(
             statements.CONTACTS_BY_SUBJECT, "text", named
         ):
             batch.people.learn(Contact(subject, channel, bytes(narrow), bytes(wide), bytes(sealed)))
+            batch.people.known_since[subject] = from_micros(since)
         named = set()
         # Whoever shares another address of these people is touched by what is said there.
         wides = set(batch.people.by_wide) - asked
@@ -163,10 +175,11 @@ async def _load_history(batch: Batch, tx: Tx, wanted: set[bytes]) -> None:
         wanted = {bytes.fromhex(e.target) for e in moved if e.target} - set(batch.history)
 
 
-def _needs_no_name(item: FactsItem | ChoiceItem) -> bool:
+def _needs_no_name(batch: Batch, item: FactsItem | ChoiceItem) -> bool:
     return (
         isinstance(item, ChoiceItem)
         and item.ref.narrow is None
         and item.choice.action in STOPS
         and not yields_to_newer_yes(item.choice.action, item.choice.source)
+        and not concerns_third_parties(item.choice, batch.purposes.disclosures, batch.purposes.find)
     )

@@ -74,6 +74,18 @@ class AppliedCatalog(Model):
         table = "catalog"
 
 
+class AppliedRegimes(Model):
+    """The rules of every jurisdiction, in force from `applied_at` on. Immutable, as catalogs are."""
+
+    id = fields.BigIntField(primary_key=True, generated=True)
+    digest = fields.CharField(max_length=64)
+    body = fields.TextField()
+    applied_at = UtcMicrosField()
+
+    class Meta:
+        table = "regimes"
+
+
 class PurposeVersion(Model):
     """One version of a purpose. A changed wording is a row too, only a material change raises `version`."""
 
@@ -173,7 +185,11 @@ class StopRow(Model):
 
 
 class StandingRow(Model):
-    """The newest yes, or question, of a subject on a (purpose, channel), and its state."""
+    """The newest yes, or question, of a subject on a (purpose, channel), and its state.
+
+    `declined`: the version that they said no to while keeping an older one. `noticed`: the version that they
+    were given notice of, and when.
+    """
 
     id = fields.BigIntField(primary_key=True, generated=True)
     subject_id = fields.CharField(max_length=ID)
@@ -187,6 +203,9 @@ class StandingRow(Model):
     version = fields.IntField()
     until = UtcMicrosField(null=True)
     said_at = UtcMicrosField()
+    declined = fields.IntField(null=True)
+    noticed = fields.IntField(null=True)
+    noticed_at = UtcMicrosField(null=True)
 
     class Meta:
         table = "standing"
@@ -281,11 +300,15 @@ class IdempotencyKey(Model):
 
 
 class Duty(Model):
-    """A periodic duty of the worker, claimed by a conditional update: there is no leader."""
+    """A periodic duty of the worker, claimed by a conditional update: there is no leader.
+
+    `result`: what its last run came to, as JSON.
+    """
 
     name = fields.CharField(max_length=32, primary_key=True)
     next_run = UtcMicrosField()
     token = fields.IntField()
+    result = fields.TextField(null=True)
 
     class Meta:
         table = "duty"

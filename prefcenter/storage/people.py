@@ -32,14 +32,14 @@ class Contact:
 class Match:
     """Who a reference turned out to be. `is_new`: the address was not known before.
 
-    `left`: the wide form of an address that this one replaces.
+    `left`: the contact point whose place this one takes.
     """
 
     subject: str | None
     wide: bytes
     matched: str | None = None
     is_new: bool = False
-    left: bytes | None = None
+    left: Contact | None = None
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ class People:
     by_wide: dict[bytes, list[Contact]] = field(default_factory=dict)
     by_subject: dict[str, list[Contact]] = field(default_factory=dict)
     external: dict[str, str] = field(default_factory=dict)
+    known_since: dict[str, datetime] = field(default_factory=dict)
     formerly_held: set[bytes] = field(default_factory=set)
     new_subjects: dict[str, datetime] = field(default_factory=dict)
     new_contacts: dict[tuple[str, str], tuple[Contact, datetime]] = field(default_factory=dict)
@@ -99,6 +100,13 @@ class People:
             return None, None
         return whose(ref.narrow, [c for c in self.by_wide.get(ref.wide, ()) if c.channel == ref.channel])
 
+    def look(self, ref: Ref, index: int) -> Match:
+        """Find the person, and make nobody. Raises UnitRefused as `check`."""
+        subject, contact, matched = self._find(ref, index)
+        if contact is not None:
+            return Match(contact.subject, contact.wide, matched if ref.narrow is not None else None)
+        return Match(subject, ref.wide or (self._address_of(subject, ref.channel) if subject else b""))
+
     def follow(self, ref: Ref, index: int, now: datetime) -> Match:
         """Find the person, or make them where the reference says so. Raises UnitRefused as `check`."""
         subject, contact, matched = self._find(ref, index)
@@ -122,7 +130,7 @@ class People:
         assert ref.wide is not None and ref.narrow is not None
         if subject is None:
             subject = new_id()
-            self.new_subjects[subject] = now
+            self.new_subjects[subject] = self.known_since[subject] = now
         contact = Contact(subject, ref.channel, ref.narrow, ref.wide, None, ref.address)
         left = self._forget(subject, ref.channel)
         self.learn(contact)
@@ -134,14 +142,14 @@ class People:
         self._attach(ref, subject)
         return Match(subject, ref.wide, None, True, left)
 
-    def _forget(self, subject: str, channel: str) -> bytes | None:
+    def _forget(self, subject: str, channel: str) -> Contact | None:
         for contact in self.by_subject.get(subject, ()):
             if contact.channel == channel:
                 self.by_subject[subject].remove(contact)
                 self.by_wide[contact.wide].remove(contact)
                 del self.contacts[channel, contact.narrow]
                 self.formerly_held.add(contact.wide)
-                return contact.wide
+                return contact
         return None
 
     def _attach(self, ref: Ref, subject: str) -> None:

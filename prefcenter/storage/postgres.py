@@ -17,6 +17,7 @@ from prefcenter.storage.sql import PARAMETER, Row, Statement, StorageUnavailable
 LEDGER_LOCK = 0x70726566
 
 _COMMAND_SECONDS = 15.0
+_MOST_LOOKUPS = 3
 
 
 def _counted_on(used: int, found: re.Match[str]) -> str:
@@ -33,6 +34,9 @@ def _as_one(statements: tuple[str, ...]) -> str:
         used += max(int(number) for number in PARAMETER.findall(sql))
     named = [f"part{i} AS ({part})" for i, part in enumerate(parts[:-1])]
     return f"WITH {', '.join(named)} {parts[-1]}" if named else parts[-1]
+
+
+async def _leave_as_it_is(_: object) -> None: ...
 
 
 class PostgresTx:
@@ -72,11 +76,28 @@ class PostgresDatabase:
         self._url = url
         self._pool_size = pool_size
         self._pool: asyncpg.Pool[Any] | None = None
+        self._lookups: asyncpg.Pool[Any] | None = None
         self._ledger: asyncpg.Connection[Any] | None = None
         self._lock = asyncio.Lock()
 
     async def open(self) -> None:
         with _postgres_errors():
+            # All that is looked up here is found by index, for one address or thousands: one plan for good.
+            self._lookups = await asyncpg.create_pool(
+                self._url,
+                min_size=0,
+                max_size=_MOST_LOOKUPS,
+                command_timeout=_COMMAND_SECONDS,
+                # Nothing is ever changed on them, so there is nothing to be put back after each.
+                reset=_leave_as_it_is,
+                server_settings={
+                    "application_name": "prefcenter lookups",
+                    "plan_cache_mode": "force_generic_plan",
+                    "enable_seqscan": "off",
+                    "enable_hashjoin": "off",
+                    "enable_mergejoin": "off",
+                },
+            )
             self._pool = await asyncpg.create_pool(
                 self._url,
                 min_size=0,
@@ -92,9 +113,10 @@ class PostgresDatabase:
     async def close(self) -> None:
         if self._ledger is not None:
             await self._ledger.close()
-        if self._pool is not None:
-            await self._pool.close()
-        self._pool = self._ledger = None
+        for pool in (self._pool, self._lookups):
+            if pool is not None:
+                await pool.close()
+        self._pool = self._lookups = self._ledger = None
 
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[Tx]:
@@ -146,6 +168,24 @@ class PostgresDatabase:
                 raise StorageUnavailable("the database is closed")
             async with self._pool.acquire() as connection:
                 yield PostgresTx(connection)
+
+    @asynccontextmanager
+    async def lookup(self) -> AsyncIterator[Tx]:
+        """For statements that find everything by index, whatever the sets they are given."""
+        with _postgres_errors():
+            if self._lookups is None:
+                raise StorageUnavailable("the database is closed")
+            async with self._lookups.acquire() as connection:
+                yield PostgresTx(connection)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """A transaction of the driver's own, for what has no counterpart elsewhere (COPY, cursors)."""
+        with _postgres_errors():
+            if self._pool is None:
+                raise StorageUnavailable("the database is closed")
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield connection
 
     async def durability_problems(self) -> list[str]:
         problems = []

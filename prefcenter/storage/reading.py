@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,8 @@ import msgspec
 
 from prefcenter.domain.addresses import Fingerprints, whose
 from prefcenter.domain.choices import Entry
-from prefcenter.domain.facts import NO_FACTS, Facts
+from prefcenter.domain.decide import Dossier
+from prefcenter.domain.facts import NO_FACTS
 from prefcenter.domain.standing import Standing, StandingKey, Stop
 from prefcenter.storage import rows, statements
 from prefcenter.storage.database import AnyDatabase, Row, Tx
@@ -19,10 +20,9 @@ from prefcenter.storage.fields import from_micros
 from prefcenter.storage.units import Claim, KeyReused, StoredAnswer
 from prefcenter.storage.vault import Vault
 
-_CONTACTS = (
-    "SELECT subject_id, channel, narrow, wide, sealed, epoch FROM contact_point "
-    "WHERE {column} {keys} ORDER BY id"
-)
+_CONTACT_COLUMNS = "c.subject_id, c.channel, c.narrow, c.wide, c.sealed, c.epoch, s.created_at"
+_CONTACT_TABLES = "contact_point c JOIN subject s ON s.id = c.subject_id"
+_CONTACTS = f"SELECT {_CONTACT_COLUMNS} FROM {_CONTACT_TABLES} WHERE c.{{column}} {{keys}} ORDER BY c.id"
 _BY_WIDE = _CONTACTS.replace("{column}", "wide")
 _BY_SUBJECT = _CONTACTS.replace("{column}", "subject_id")
 
@@ -35,17 +35,15 @@ class ContactPoint:
     wide: bytes
     sealed: bytes
     epoch: datetime
+    known_since: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Person:
+class Person(Dossier):
     """What is known of whoever has an address. `subject` None: nobody has it, but stops may stand."""
 
     subject: str | None = None
     contacts: Sequence[ContactPoint] = ()
-    stops: Sequence[Stop] = ()
-    standings: dict[StandingKey, Standing] = field(default_factory=dict)
-    facts: Facts = NO_FACTS
     matched: str | None = None
 
 
@@ -114,7 +112,8 @@ class Reader:
             standing = rows.standing_from(row)
             standings.setdefault(standing.subject, {})[standing.key] = standing
         facts = {
-            row[0]: rows.facts_from(row[1]) for row in await tx.among(statements.FACTS, "text", subjects)
+            row[0]: rows.facts_if_readable(row[1])
+            for row in await tx.among(statements.FACTS, "text", subjects)
         }
         people = []
         for found, matched, own in wanted:
@@ -128,6 +127,7 @@ class Reader:
                     stops=[stop for wide in reached for stop in stops.get(wide, ())],
                     standings=standings.get(subject, {}) if subject else {},
                     facts=facts.get(subject, NO_FACTS) if subject else NO_FACTS,
+                    known_since=contacts[0].known_since if contacts else None,
                     matched=matched,
                 )
             )
@@ -174,15 +174,15 @@ class Reader:
 
     async def ends_of_contacts(self) -> list[ContactPoint]:
         """The first and the last contact point ever made: a sample of what was sealed when."""
-        sql = "SELECT subject_id, channel, narrow, wide, sealed, epoch FROM contact_point ORDER BY id"
+        sql = f"SELECT {_CONTACT_COLUMNS} FROM {_CONTACT_TABLES} ORDER BY c.id"
         async with self._database.read() as tx:
             return [_contact(row) for end in ("", " DESC") for row in await tx.fetch(f"{sql}{end} LIMIT 1")]
 
     async def all_contacts(self, channel: str) -> AsyncIterator[ContactPoint]:
         """Every contact point of a channel, a thousand at a time."""
         sql = (
-            "SELECT subject_id, channel, narrow, wide, sealed, epoch, id FROM contact_point "
-            "WHERE id > $1 AND channel = $2 ORDER BY id LIMIT 1000"
+            f"SELECT {_CONTACT_COLUMNS}, c.id FROM {_CONTACT_TABLES} "
+            "WHERE c.id > $1 AND c.channel = $2 ORDER BY c.id LIMIT 1000"
         )
         last = 0
         while True:
@@ -190,7 +190,7 @@ class Reader:
                 found = await tx.fetch(sql, last, channel)
             if not found:
                 return
-            last = found[-1][6]
+            last = found[-1][7]
             for row in found:
                 yield _contact(row)
 
@@ -201,6 +201,13 @@ class Reader:
         async with self._database.read() as tx:
             found = await tx.among(statements.ENTRIES_BY_ID, "text", set(ids))
         return {entry.entry: entry for entry in map(rows.entry_from, found)}
+
+    async def items(self, ids: Iterable[str]) -> dict[str, HistoryItem]:
+        """Entries with their evidence."""
+        found = await self.entries(ids)
+        async with self._database.read() as tx:
+            payloads = await self._payloads(tx, [entry.seq for entry in found.values()])
+        return {id_: HistoryItem(entry, payloads.get(entry.seq)) for id_, entry in found.items()}
 
     async def history(self, wides: Iterable[bytes], subject: str | None) -> list[HistoryItem]:
         """All entries of some addresses that concern this person, in the order they were committed."""
@@ -258,4 +265,12 @@ async def _contacts(tx: Tx, sql: str, kind: str, keys: set[Any]) -> list[Contact
 
 
 def _contact(row: Row) -> ContactPoint:
-    return ContactPoint(row[0], row[1], bytes(row[2]), bytes(row[3]), bytes(row[4]), from_micros(row[5]))
+    return ContactPoint(
+        row[0],
+        row[1],
+        bytes(row[2]),
+        bytes(row[3]),
+        bytes(row[4]),
+        from_micros(row[5]),
+        from_micros(row[6]),
+    )

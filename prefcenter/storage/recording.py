@@ -8,16 +8,28 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from prefcenter.domain.choices import STOPS, YES, Action, Effect, Entry, Source, Status, cause_of, scope_of
-from prefcenter.domain.facts import NO_FACTS, merged_facts
-from prefcenter.domain.judge import Known, Target, Verdict, judge, same_click
+from prefcenter.domain.choices import (
+    STOPS,
+    YES,
+    Action,
+    Choice,
+    Effect,
+    Entry,
+    Source,
+    takes_away,
+)
+from prefcenter.domain.facts import merged_facts
+from prefcenter.domain.folding import fold, refold
+from prefcenter.domain.judge import Known, Verdict, judge
 from prefcenter.domain.purposes import ANY, Purpose
-from prefcenter.domain.standing import Standing, Stop, covers, fold, refold
+from prefcenter.domain.standing import VALID
 from prefcenter.storage import rows
-from prefcenter.storage.batch import Batch
+from prefcenter.storage.batch import Batch, dossier_of
 from prefcenter.storage.events import answers, turned
 from prefcenter.storage.fields import to_micros
-from prefcenter.storage.people import Match
+from prefcenter.storage.knowing import known_of, same_stop
+from prefcenter.storage.people import Contact, Match
+from prefcenter.storage.third_parties import note_ended
 from prefcenter.storage.units import (
     ChoiceItem,
     Claim,
@@ -33,8 +45,18 @@ from prefcenter.storage.units import (
 )
 
 #: What only a person can have said: there must be one whose standing it becomes.
-_BY_SOMEBODY = YES | {Action.DEFER}
+_BY_SOMEBODY = YES | {
+    Action.DEFER,
+    Action.REQUEST,
+    Action.EXPIRE,
+    Action.ASK,
+    Action.NOTIFY,
+    Action.DECLINE,
+}
 
+
+#: Of a choice that left no entry.
+NO_ENTRY = ""
 
 #: Two choices of one person on one matter have no order within a call.
 _TWICE = "the same person, purpose and channel twice in one call; which one is meant?"
@@ -51,14 +73,18 @@ def record(batch: Batch, unit: Unit) -> Outcome:
             return Outcome(answer=answer, replayed=True)
     for item in unit.items:
         batch.people.check(item.ref, item.index)
+    first = batch.seq + 1
     try:
         subjects = tuple(_record_facts(batch, item, unit.now) for item in unit.facts)
         meant: set[tuple[str | bytes, str, str]] = set()
-        results = tuple(_record_choice(batch, item, unit.now, meant) for item in unit.choices)
+        results = tuple(_record_choice(batch, item, unit, meant) for item in unit.choices)
     except UnitRefused as error:
         raise UnitSpoiled from error
-    batch.companions += unit.companions
     outcome = Outcome(results=results, subjects=subjects)
+    if unit.companions is not None:
+        batch.companions += unit.companions(outcome)
+    if not unit.told:
+        batch.untold.update(e.seq for e in batch.new_entries if e.seq >= first and not takes_away(e))
     if unit.respond is None:
         return outcome
     answer = unit.respond(outcome)
@@ -93,7 +119,7 @@ def _follow(batch: Batch, ref: Ref, index: int, now: datetime) -> Match:
 def _move(batch: Batch, match: Match, channel: str, now: datetime) -> None:
     assert match.subject is not None and match.left is not None
     wides = batch.people.wides_of(match.subject)
-    before = answers(batch, match.subject, (wides - {match.wide}) | {match.left}, now)
+    before = answers(batch, match.subject, (wides - {match.wide}) | {match.left.wide}, now)
     entry = _entry(
         batch,
         match.wide,
@@ -104,9 +130,9 @@ def _move(batch: Batch, match: Match, channel: str, now: datetime) -> None:
         Source.SYSTEM,
         Verdict(effect=Effect.APPLIED, occurred_at=now),
         now,
-        target=match.left.hex(),
+        target=match.left.wide.hex(),
     )
-    _add(batch, entry, {})
+    _add(batch, entry, {}, match.left)
     batch.turned[entry.seq] = turned(batch, before, answers(batch, match.subject, wides, now))
 
 
@@ -122,7 +148,7 @@ def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
         entry = _entry(
             batch, match.wide, match.subject, item.ref.channel, ANY, Action.FACT, Source.SYSTEM, verdict, now
         )
-        _add(batch, entry, {"facts": dict(item.facts)})
+        _add(batch, entry, {rows.FACTS: dict(item.facts)})
         batch.facts[match.subject] = merged
         batch.new_facts[match.subject] = entry.seq
         batch.turned[entry.seq] = turned(batch, before, answers(batch, match.subject, wides, now))
@@ -130,9 +156,17 @@ def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
 
 
 def _record_choice(
-    batch: Batch, item: ChoiceItem, now: datetime, meant: set[tuple[str | bytes, str, str]]
+    batch: Batch, item: ChoiceItem, unit: Unit, meant: set[tuple[str | bytes, str, str]]
 ) -> Result:
-    choice = item.choice
+    choice, now = item.choice, unit.now
+    purpose = None if choice.purpose == ANY else batch.purposes.find(choice.purpose)
+    if unit.sparing and choice.action in YES:
+        # Judged before anybody is made: whoever has no use for this stays unknown.
+        match = batch.people.look(item.ref, item.index)
+        wides = _reached(batch, match)
+        verdict = judge(choice, purpose, known_of(batch, item, match, purpose, wides), now)
+        if verdict.effect is Effect.NONE:
+            return _result(batch, NO_ENTRY, 0, verdict, match, wides)
     match = _follow(batch, item.ref, item.index, now)
     if match.subject is None and choice.action in _BY_SOMEBODY:
         raise UnitRefused("nobody we know has this address", index=item.index, field="subject.email")
@@ -140,23 +174,15 @@ def _record_choice(
     if matter in meant:
         raise UnitRefused(_TWICE, index=item.index)
     meant.add(matter)
-    purpose = None if choice.purpose == ANY else batch.purposes.find(choice.purpose)
-    subjects = [match.subject] if match.subject else batch.people.subjects_at(match.wide)
-    wides = {match.wide}
-    for subject in subjects:
-        wides |= batch.people.wides_of(subject)
+    wides = _reached(batch, match)
     if choice.action in STOPS and not match.is_new:
-        repeated = _same_click(batch, item, match.wide, purpose, now)
+        repeated = same_stop(batch, item, match.wide, purpose, now, sparing=unit.sparing)
         if repeated is not None:
-            return _result(
-                batch,
-                repeated.entry,
-                repeated.seq,
-                Verdict(effect=Effect.APPLIED, occurred_at=now),
-                match,
-                wides,
-            )
-    known = _known(batch, item, match, purpose, wides)
+            effect = Effect.NONE if unit.sparing else Effect.APPLIED
+            reason = "already_known" if unit.sparing else None
+            verdict = Verdict(effect=effect, reason=reason, occurred_at=now)
+            return _result(batch, repeated.entry, repeated.seq, verdict, match, wides)
+    known = known_of(batch, item, match, purpose, wides)
     verdict = judge(choice, purpose, known, now)
     is_undo = known.target is not None and known.target.is_stop
     entry = _entry(
@@ -169,7 +195,7 @@ def _record_choice(
         choice.source,
         verdict,
         now,
-        version=purpose.version if purpose else None,
+        version=_version(choice, purpose, verdict, known),
         target=known.target.entry if known.target else None,
         until=choice.until,
     )
@@ -179,65 +205,27 @@ def _record_choice(
     return _result(batch, entry.entry, entry.seq, verdict, match, wides)
 
 
-def _same_click(
-    batch: Batch,
-    item: ChoiceItem,
-    wide: bytes,
-    purpose: Purpose | None,
-    now: datetime,
-) -> Stop | None:
-    cause = cause_of(item.choice.action, item.choice.purpose, purpose)
-    scope, channel = scope_of(cause, item.choice.purpose, item.choice.channel)
-    held = batch.state.stops.get(wide, {}).get((channel, scope, cause))
-    if held is None:
-        return None
-    yeses = [
-        standing.seq
-        for subject in batch.people.subjects_at(wide)
-        for standing in batch.state.standings.get(subject, {}).values()
-        if standing.seq is not None
-        and standing.status is not Status.INVALIDATED
-        and _covered(batch, held, standing.purpose, standing.channel)
-    ]
-    return held if same_click(item.choice, cause, held, max(yeses, default=None), now) else None
+def _reached(batch: Batch, match: Match) -> set[bytes]:
+    """The address, and every other one of whoever has it."""
+    wides = {match.wide}
+    for subject in [match.subject] if match.subject else batch.people.subjects_at(match.wide):
+        wides |= batch.people.wides_of(subject)
+    return wides
 
 
-def _covered(batch: Batch, stop: Stop, key: str, channel: str) -> bool:
-    purpose = batch.purposes.find(key)
-    return purpose is not None and covers(stop, purpose, channel)
-
-
-def _known(batch: Batch, item: ChoiceItem, match: Match, purpose: Purpose | None, wides: set[bytes]) -> Known:
-    choice = item.choice
-    if choice.action in STOPS:
-        return Known()
-    standings = list(batch.state.standings.get(match.subject, {}).values()) if match.subject else []
-    mine = next((s for s in standings if s.key == (choice.purpose, choice.channel)), None)
-    target = _target(batch, item, match, mine) if choice.action is Action.INVALIDATE else None
-    history = batch.history.get(match.wide, ())
-    return Known(
-        stops=batch.state.stops_of(wides),
-        standings=standings,
-        has_history=mine is not None or any(_speaks_of(entry, choice.purpose) for entry in history),
-        target=target,
-        newest_seq=max((e.seq for e in history if e.action is not Action.FACT), default=None),
-    )
-
-
-def _speaks_of(entry: Entry, purpose: str) -> bool:
-    return entry.purpose in (purpose, ANY) and entry.action not in (Action.FACT, Action.ADDRESS_CHANGED)
-
-
-def _target(batch: Batch, item: ChoiceItem, match: Match, mine: Standing | None) -> Target | None:
-    """The stop of this address that is undone, or else the person's yes."""
-    past = batch.past.get(item.undoes) if item.undoes is not None else None
-    if past is not None and past.action in STOPS and past.wide == match.wide:
-        return Target(entry=past.entry, seq=past.seq, is_stop=True, recorded_at=past.recorded_at)
-    if mine is None or mine.seq is None or mine.status is Status.INVALIDATED:
-        return None
-    if item.undoes not in (None, mine.entry):
-        return None
-    return Target(entry=mine.entry, seq=mine.seq, is_stop=False, recorded_at=mine.at)
+def _version(choice: Choice, purpose: Purpose | None, verdict: Verdict, known: Known) -> int | None:
+    """The version that was shown, or else that of the time of the act: nobody agrees to what comes later.
+    Whoever reaffirms a yes says it to what they have."""
+    if purpose is None:
+        return choice.version
+    if choice.version is not None:
+        return choice.version if choice.action is Action.DECLINE else min(choice.version, purpose.version)
+    version = purpose.version_at(verdict.occurred_at)
+    if choice.action is Action.REAFFIRM:
+        key = (choice.purpose, choice.channel)
+        said = (held.version for held in known.standings if held.key == key and held.status in VALID)
+        return min([version, *said])
+    return version
 
 
 def _refold(batch: Batch, wide: bytes) -> None:
@@ -285,7 +273,7 @@ def _entry(
     )
 
 
-def _add(batch: Batch, entry: Entry, evidence: Any) -> None:
+def _add(batch: Batch, entry: Entry, evidence: Any, left: Contact | None = None) -> None:
     payload = rows.payload_bytes(_with_wording_kept(batch, evidence, entry.recorded_at))
     salt = os.urandom(16)
     digest = rows.payload_digest(salt, payload)
@@ -295,6 +283,7 @@ def _add(batch: Batch, entry: Entry, evidence: Any) -> None:
     batch.ledger.append((*row, digest, batch.chain))
     batch.payloads.append((entry.seq, salt, batch.vault.seal(payload)))
     batch.new_entries.append(entry)
+    note_ended(batch, entry, left)
     fold(batch.state, entry, batch.purposes.find)
     if entry.wide in batch.history:
         batch.history[entry.wide].append(entry)
@@ -318,16 +307,13 @@ def _result(
     match: Match,
     wides: set[bytes],
 ) -> Result:
-    standings = batch.state.standings.get(match.subject, {}) if match.subject else {}
-    facts = batch.facts.get(match.subject) if match.subject else None
     return Result(
         entry=entry,
         seq=seq,
+        wide=match.wide,
         effect=verdict.effect,
         reason=verdict.reason,
         subject=match.subject,
-        stops=tuple(batch.state.stops_of(wides)),
-        standings=tuple(standings.values()),
-        facts=rows.facts_of(facts) if facts else NO_FACTS,
+        known=dossier_of(batch, match.subject, wides),
         matched=match.matched,
     )

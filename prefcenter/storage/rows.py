@@ -17,6 +17,9 @@ from prefcenter.storage.fields import from_micros, to_micros
 #: What the first entry's chain value builds on.
 GENESIS = bytes(32)
 
+#: Under this key the evidence of a fact has what was said, to be read again when a past day is decided.
+FACTS = "facts"
+
 _json = msgspec.json.Encoder(order="deterministic")
 _facts = msgspec.json.Decoder(Facts)
 
@@ -51,7 +54,8 @@ def stop_row(stop: Stop) -> Row:
 
 
 def standing_from(row: Row) -> Standing:
-    subject, purpose, channel, status, seq, entry, at, proof, version, until, said_at = row
+    subject, purpose, channel, status, seq, entry, at, proof, version, until, said_at, *about_change = row
+    declined, noticed, noticed_at = about_change
     return Standing(
         subject,
         purpose,
@@ -64,6 +68,9 @@ def standing_from(row: Row) -> Standing:
         Proof(proof),
         version,
         None if until is None else from_micros(until),
+        declined,
+        noticed,
+        None if noticed_at is None else from_micros(noticed_at),
     )
 
 
@@ -80,6 +87,9 @@ def standing_row(standing: Standing) -> Row:
         standing.version,
         None if standing.until is None else to_micros(standing.until),
         to_micros(standing.said_at),
+        standing.declined,
+        standing.noticed,
+        None if standing.noticed_at is None else to_micros(standing.noticed_at),
     )
 
 
@@ -145,6 +155,18 @@ def chain_value(before: bytes, row: Row, digest: bytes) -> bytes:
 
 def facts_from(body: str | None) -> Facts:
     return NO_FACTS if body is None else _facts.decode(body)
+
+
+#: Facts that cannot be read, with no field set: whatever asks for one fails, and every decision asks.
+UNREADABLE = object.__new__(Facts)
+
+
+def facts_if_readable(body: str) -> Facts:
+    """One person's facts among those of many: UNREADABLE instead of an error."""
+    try:
+        return facts_from(body)
+    except (msgspec.DecodeError, UnicodeError):
+        return UNREADABLE
 
 
 def facts_body(facts: Mapping[str, Any]) -> str:

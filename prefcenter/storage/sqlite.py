@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -107,6 +107,10 @@ class SqliteDatabase:
             raise StorageUnavailable("the database is closed")
         with _sqlite_errors():
             yield SqliteTx(self._reader)
+
+    def lookup(self) -> AbstractAsyncContextManager[Tx]:
+        """A reader like any other: SQLite always goes by index."""
+        return self.read()
 
     async def durability_problems(self) -> list[str]:
         async with self.write() as tx:

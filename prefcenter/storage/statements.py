@@ -24,17 +24,19 @@ LEFT JOIN stop ON stop.wide {{keys}}
 """.format(columns=", ".join(f"stop.{name}" for name in STOP_COLUMNS.split(", ")))
 
 # What people have said yes to, or were asked.
-STANDING_COLUMNS = 'subject_id, purpose, channel, status, seq, entry, "at", proof, version, until, said_at'
+STANDING_COLUMNS = (
+    'subject_id, purpose, channel, status, seq, entry, "at", proof, version, until, said_at, '
+    "declined, noticed, noticed_at"
+)
 STANDINGS = f"SELECT {STANDING_COLUMNS} FROM standing WHERE subject_id {{keys}}"
 
 # Contact points by any spelling of an address.
-CONTACTS_BY_WIDE = (
-    "SELECT subject_id, channel, narrow, wide, sealed FROM contact_point WHERE wide {keys} ORDER BY id"
-)
+CONTACTS_BY_WIDE = "SELECT subject_id FROM contact_point WHERE wide {keys}"
 
-# Every contact point of some people.
+# Every contact point of some people, and since when we know them.
 CONTACTS_BY_SUBJECT = (
-    "SELECT subject_id, channel, narrow, wide, sealed FROM contact_point WHERE subject_id {keys} ORDER BY id"
+    "SELECT c.subject_id, c.channel, c.narrow, c.wide, c.sealed, s.created_at "
+    "FROM contact_point c JOIN subject s ON s.id = c.subject_id WHERE c.subject_id {keys} ORDER BY c.id"
 )
 
 EXTERNAL_IDS = "SELECT value, subject_id FROM external_id WHERE value {keys}"
@@ -119,10 +121,14 @@ PUT_STANDING = insert(
         "version": "int",
         "until": "bigint",
         "said_at": "bigint",
+        "declined": "int",
+        "noticed": "int",
+        "noticed_at": "bigint",
     },
     "ON CONFLICT (subject_id, purpose, channel) DO UPDATE SET status = excluded.status, seq = excluded.seq, "
     'entry = excluded.entry, "at" = excluded."at", proof = excluded.proof, version = excluded.version, '
-    "until = excluded.until, said_at = excluded.said_at",
+    "until = excluded.until, said_at = excluded.said_at, declined = excluded.declined, "
+    "noticed = excluded.noticed, noticed_at = excluded.noticed_at",
 )
 
 DROP_STANDING = "DELETE FROM standing WHERE subject_id = $1 AND purpose = $2 AND channel = $3"

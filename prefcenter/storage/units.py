@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefcenter.domain.addresses import Fingerprints
 from prefcenter.domain.choices import Choice, Effect
+from prefcenter.domain.decide import Dossier
 from prefcenter.domain.facts import Facts
-from prefcenter.domain.standing import Standing, Stop
+from prefcenter.domain.standing import Standing
 from prefcenter.storage.database import Row, Statement
 
 
@@ -59,11 +60,20 @@ class FactsItem:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Seen(NamedTuple):
+    """What was known of a person, and stood there, when the clock came by."""
+
+    facts: Facts
+    standing: Standing | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChoiceItem:
     """A choice, whose it is, and the evidence that is sealed with it.
 
-    `undoes`: the entry that an `invalidate` by the person strikes out. `index`: its place in the request.
+    `undoes`: the entry that an `invalidate` by the person strikes out, or that an `expire` is about. `seen`:
+    what an `expire` was concluded from; where that is otherwise by now, it has no effect. `index`: its place
+    in the request.
     """
 
     ref: Ref
@@ -71,6 +81,7 @@ class ChoiceItem:
     choice: Choice
     evidence: Mapping[str, Any] = field(default_factory=dict)
     undoes: str | None = None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,17 +105,16 @@ class StoredAnswer:
 class Result:
     """What became of one choice, and what is known of its person after the unit.
 
-    The same click again is answered with the `entry` of the first.
+    The same click again is answered with the `entry` of the first. `wide`: the address that it is about.
     """
 
     entry: str
     seq: int
+    wide: bytes
     effect: Effect
     reason: str | None
     subject: str | None
-    stops: tuple[Stop, ...]
-    standings: tuple[Standing, ...]
-    facts: Facts
+    known: Dossier
     matched: str | None = None
 
 
@@ -120,12 +130,18 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unit:
-    """Recorded in one transaction, at the time `now`, with rows of other tables that belong to it."""
+    """Recorded in one transaction, at the time `now`, with rows of other tables that belong to it.
+
+    `told` False: tools hear only of what takes something away; `/v1/changes` has everything. `sparing`: what
+    comes to nothing, or only repeats what stands, leaves no entry (a list that is imported every night).
+    """
 
     now: datetime
     facts: tuple[FactsItem, ...] = ()
     choices: tuple[ChoiceItem, ...] = ()
-    companions: tuple[tuple[Statement, Row], ...] = ()
+    companions: Callable[[Outcome], Sequence[tuple[Statement, Row]]] | None = None
+    told: bool = True
+    sparing: bool = False
     claim: Claim | None = None
     respond: Callable[[Outcome], StoredAnswer] | None = None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
-from prefcenter.domain.standing import State, fold
+from prefcenter.domain.folding import fold
+from prefcenter.domain.standing import State
 from prefcenter.storage import rows, statements
 from prefcenter.storage.batch import Purposes
 from prefcenter.storage.database import AnyDatabase, Row, Tx

@@ -9,6 +9,7 @@ from prefcenter.storage.batch import Batch
 from prefcenter.storage.database import Row, Statement, Tx
 from prefcenter.storage.events import born_of
 from prefcenter.storage.fields import to_micros
+from prefcenter.storage.third_parties import tasks_of
 
 
 async def write(batch: Batch, tx: Tx) -> None:
@@ -16,6 +17,7 @@ async def write(batch: Batch, tx: Tx) -> None:
     if batch.endpoints and batch.new_entries:
         await _bear_events(batch, tx)
     await _drop(batch, tx)
+    tasks = await tasks_of(batch, tx)
     facts = [(who, seq, rows.facts_body(batch.facts[who])) for who, seq in batch.new_facts.items()]
     await tx.together(
         [
@@ -27,9 +29,18 @@ async def write(batch: Batch, tx: Tx) -> None:
             (statements.PUT_WORDING, list({row[0]: row for row in batch.wordings}.values())),
             (statements.ADD_DELIVERY, batch.deliveries),
             (statements.ADD_CLAIM, batch.new_claims),
-            *((statement, [row]) for statement, row in batch.companions),
+            *tasks,
+            *_by_statement(batch.companions),
         ]
     )
+
+
+def _by_statement(pairs: Sequence[tuple[Statement, Row]]) -> Iterator[tuple[Statement, Sequence[Row]]]:
+    """A thousand rows of one table are one statement, as everything here."""
+    gathered: dict[Statement, list[Row]] = {}
+    for statement, row in pairs:
+        gathered.setdefault(statement, []).append(row)
+    yield from gathered.items()
 
 
 def _people(batch: Batch) -> Iterator[tuple[Statement, Sequence[Row]]]:
@@ -73,4 +84,5 @@ async def _bear_events(batch: Batch, tx: Tx) -> None:
     for value, subject in batch.people.new_external.items():
         externals.setdefault(subject, []).append(value)
     for entry in batch.new_entries:
-        batch.deliveries += born_of(entry, batch, externals)
+        if entry.seq not in batch.untold:
+            batch.deliveries += born_of(entry, batch, externals)

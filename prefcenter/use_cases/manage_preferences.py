@@ -11,6 +11,8 @@ from prefcenter.domain.purposes import ANY, Purpose
 from prefcenter.links import ManageLink
 from prefcenter.storage.reading import ContactPoint, Person
 from prefcenter.storage.units import ChoiceItem, Outcome, Ref, Unit, UnitRefused
+from prefcenter.use_cases.confirming import confirmations
+from prefcenter.use_cases.pending_questions import PendingQuestion, pending_questions
 from prefcenter.use_cases.services import Services
 from prefcenter.use_cases.standings import PurposeStanding, standing_on
 
@@ -33,6 +35,7 @@ class Preferences:
     shown_seq: int
     address: str | None
     rows: Sequence[Row]
+    questions: Sequence[PendingQuestion] = ()
 
 
 class LinkVoid(Exception):
@@ -43,12 +46,16 @@ async def show_preferences(services: Services, link: ManageLink, now: datetime) 
     """Raises LinkVoid."""
     contact, person, head = await _find(services, link)
     rows = [
-        Row(purpose=purpose, standing=_standing(purpose, person, now))
+        Row(
+            purpose=purpose,
+            standing=standing_on(purpose, CHANNEL, person, regimes=services.catalogs.regimes, now=now),
+        )
         for purpose in services.catalogs.all()
         if CHANNEL in purpose.channels
     ]
     address = services.reader.address(contact) if contact else None
-    return Preferences(shown_seq=head, address=address, rows=rows)
+    questions = await pending_questions(services, contact, person, now)
+    return Preferences(shown_seq=head, address=address, rows=rows, questions=questions)
 
 
 async def _find(services: Services, link: ManageLink) -> tuple[ContactPoint | None, Person, int]:
@@ -63,20 +70,18 @@ async def _find(services: Services, link: ManageLink) -> tuple[ContactPoint | No
     return contact, person, head
 
 
-def _standing(purpose: Purpose, person: Person, now: datetime) -> PurposeStanding:
-    return standing_on(purpose, CHANNEL, person.standings, person.stops, person.facts, now=now)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """What the page showed (None: not decided yet) and what the person chose.
 
-    `wording` is the text they read, None where the page showed another one than stands now.
+    `wording` is the text they read, None where the page showed another one than stands now; `version` the one
+    of the purpose that it described (None: the newest).
     """
 
     shown: bool | None
     wanted: bool
     wording: str | None
+    version: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +121,8 @@ async def save_preferences(
         return saved
     items = [_item(purpose, link, contact, answer, shown_seq) for purpose, answer in changes]
     try:
-        outcome = await services.journal.record(Unit(now=now, choices=tuple(items)))
+        unit = Unit(now=now, choices=tuple(items), companions=confirmations(items, now))
+        outcome = await services.journal.record(unit)
     except UnitRefused as error:
         # The address changed hands at this very moment. What was to stop here stops here, whoever has it.
         stops = tuple(replace(item, ref=Ref(wide=link.wide)) for item in items if item.choice.action in STOPS)
@@ -143,6 +149,7 @@ def _item(
         shown_seq=shown_seq,
         proof=Proof.LINK,
         wording=answer.wording,
+        version=answer.version,
     )
     return ChoiceItem(ref=_ref(link, contact), choice=choice, evidence=evidence)
 

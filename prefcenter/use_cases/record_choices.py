@@ -17,6 +17,7 @@ from prefcenter.storage.units import (
     Unit,
     UnitRefused,
 )
+from prefcenter.use_cases.confirming import confirmations
 from prefcenter.use_cases.refusals import Conflict, ItemError, Refused
 from prefcenter.use_cases.services import Services
 from prefcenter.use_cases.standings import PurposeStanding, all_standings, standing_on
@@ -40,14 +41,21 @@ async def record(
 
     Raises Refused (bad items), Conflict (an id and an address of two people), KeyReused, StorageUnavailable.
     """
-    errors = [error for item in choices for error in _errors(services, item.index, item, now)]
+    errors = [error for item in choices for error in choice_errors(services, item.index, item, now)]
     if errors:
         # What was answered once is answered the same, also where it would not be taken any more.
         answered = None if claim is None else await services.reader.answer_to(claim)
         if answered is not None:
             return Outcome(answer=answered, replayed=True)
         raise Refused(errors)
-    unit = Unit(now=now, facts=tuple(facts), choices=tuple(choices), claim=claim, respond=respond)
+    unit = Unit(
+        now=now,
+        facts=tuple(facts),
+        choices=tuple(choices),
+        companions=confirmations(choices, now),
+        claim=claim,
+        respond=respond,
+    )
     try:
         return await services.journal.record(unit)
     except UnitRefused as error:
@@ -56,7 +64,8 @@ async def record(
         raise Refused([ItemError(error.index, error.field, str(error))]) from error
 
 
-def _errors(services: Services, index: int, item: ChoiceItem, now: datetime) -> list[ItemError]:
+def choice_errors(services: Services, index: int, item: ChoiceItem, now: datetime) -> list[ItemError]:
+    """What makes no sense of a choice, by the catalog in force."""
     choice = item.choice
     if choice.purpose == ANY:
         if choice.action in _ONE_PURPOSE:
@@ -102,10 +111,10 @@ def standings_after(
     services: Services, item: ChoiceItem, result: Result, now: datetime
 ) -> PurposeStanding | list[PurposeStanding]:
     """How the person stands on what the choice was about: one purpose, or all of them."""
-    standings = {standing.key: standing for standing in result.standings}
     choice = item.choice
+    regimes = services.catalogs.regimes
     purpose = services.catalogs.find(choice.purpose)
     if purpose is None:
-        return all_standings(services.catalogs.all(), standings, result.stops, result.facts, now=now)
+        return all_standings(services.catalogs.all(), result.known, regimes=regimes, now=now)
     channel = purpose.channels[0] if choice.channel == ANY else choice.channel
-    return standing_on(purpose, channel, standings, result.stops, result.facts, now=now)
+    return standing_on(purpose, channel, result.known, regimes=regimes, now=now)

@@ -11,6 +11,7 @@ from prefcenter.settings import Settings
 from prefcenter.storage.catalogs import Catalogs
 from prefcenter.storage.database import AnyDatabase
 from prefcenter.storage.journal import Journal
+from prefcenter.storage.lookups import Lookups
 from prefcenter.storage.reading import Reader
 from prefcenter.storage.vault import Vault
 
@@ -22,6 +23,7 @@ class Services:
     catalogs: Catalogs
     journal: Journal
     reader: Reader
+    lookups: Lookups
     vault: Vault
     links: Links
     fingerprinter: Fingerprinter

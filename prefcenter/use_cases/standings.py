@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from prefcenter.domain.decide import may_send
-from prefcenter.domain.facts import NO_FACTS, Facts
+from prefcenter.domain.decide import Dossier, may_send
+from prefcenter.domain.plain_words import in_words
 from prefcenter.domain.purposes import Purpose
-from prefcenter.domain.standing import Standing, StandingKey, Stop
+from prefcenter.domain.regimes import Regimes
 from prefcenter.domain.status import status_of
+from prefcenter.use_cases.decide_one import decide_safely
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,18 +30,20 @@ class PurposeStanding:
     until: datetime | None = None
     entry: str | None = None
     missing: tuple[str, ...] = ()
+    pending_version: int | None = None
+    review_due: bool = False
+    explanation: str = ""
 
 
 def standing_on(
     purpose: Purpose,
     channel: str,
-    standings: Mapping[StandingKey, Standing],
-    stops: Iterable[Stop],
-    facts: Facts = NO_FACTS,
+    known: Dossier,
     *,
+    regimes: Regimes,
     now: datetime,
 ) -> PurposeStanding:
-    decision = may_send(purpose, channel, standings, stops, facts, now=now)
+    decision = decide_safely(may_send, purpose, channel, known, regimes=regimes, now=now)
     return PurposeStanding(
         purpose=purpose.key,
         channel=channel,
@@ -54,20 +57,21 @@ def standing_on(
         until=decision.until,
         entry=decision.entry,
         missing=decision.missing,
+        pending_version=decision.pending_version,
+        review_due=decision.review_due,
+        explanation=in_words(decision),
     )
 
 
 def all_standings(
     purposes: Iterable[Purpose],
-    standings: Mapping[StandingKey, Standing],
-    stops: Iterable[Stop],
-    facts: Facts = NO_FACTS,
+    known: Dossier,
     *,
+    regimes: Regimes,
     now: datetime,
 ) -> list[PurposeStanding]:
-    stops = list(stops)
     return [
-        standing_on(purpose, channel, standings, stops, facts, now=now)
+        standing_on(purpose, channel, known, regimes=regimes, now=now)
         for purpose in purposes
         for channel in purpose.channels
     ]

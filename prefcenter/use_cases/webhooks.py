@@ -29,7 +29,7 @@ async def add_webhook(
     webhook = new_webhook(url=url, events=events, description=description, now=now)
     unit = Unit(
         now=now,
-        companions=((ADD_WEBHOOK, webhook_row(webhook, secret, services.vault)),),
+        companions=lambda _: [(ADD_WEBHOOK, webhook_row(webhook, secret, services.vault))],
         claim=claim,
         respond=lambda _: respond(webhook, secret),
     )

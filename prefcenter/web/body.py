@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -44,3 +45,9 @@ def read_form(request: Request, body: bytes) -> list[tuple[str, str]]:
         return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
     except ValueError:
         return []
+
+
+def read_shown_seq(fields: Sequence[tuple[str, str]]) -> int:
+    """The ledger's head when the page was made; 0, older than every stop, where it cannot be read."""
+    text = next((value for name, value in fields if name == "shown_seq"), "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0

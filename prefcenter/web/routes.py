@@ -12,7 +12,10 @@ from prefcenter.mail.render import shipped_templates
 from prefcenter.web.api.openapi import openapi
 from prefcenter.web.api.operations import api_routes
 from prefcenter.web.health import healthz, readyz
+from prefcenter.web.pages.choice import choice
+from prefcenter.web.pages.confirm import confirm
 from prefcenter.web.pages.preferences import preferences
+from prefcenter.web.pages.task import task
 from prefcenter.web.pages.unsubscribe import unsubscribe
 
 
@@ -29,6 +32,9 @@ ROUTES: list[BaseRoute] = [
     # First, because mail programs and scanners come here in storms.
     Route("/u/{token}", unsubscribe, methods=["GET", "POST"]),
     Route("/p/{token}", preferences, methods=["GET", "POST"]),
+    Route("/c/{token}", confirm, methods=["GET", "POST"]),
+    Route("/n/{token}", choice, methods=["GET", "POST"]),
+    Route("/t/{token}", task, methods=["GET", "POST"]),
     *api_routes(),
     Route("/v1/openapi.json", openapi),
     Route("/healthz", healthz),

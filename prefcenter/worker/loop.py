@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -14,6 +14,8 @@ from prefcenter.storage.database import AnyDatabase, StorageUnavailable
 from prefcenter.storage.delivery_queue import DeliveryQueue
 from prefcenter.storage.duties import claim_duty, clean_up
 from prefcenter.worker.deliveries import Client, Deliveries
+from prefcenter.worker.duties import Duty
+from prefcenter.worker.mails import Mails
 
 POLL_SECONDS = 0.2
 AFTER_TROUBLE_SECONDS = 1.0
@@ -36,14 +38,23 @@ class Worker:
         client: Client,
         now: Callable[[], datetime],
         jitter: Callable[[], float] = random.random,
+        *,
+        mails: Mails | None = None,
+        duties: Sequence[Duty] = (),
     ) -> None:
         self._database = database
         self._deliveries = Deliveries(queue, client, now, jitter)
+        self._mails = mails
+        if mails is not None:
+            mails.room = self._deliveries.room
+        self._duties = (Duty("clean-up", CLEAN_UP_EVERY, lambda at: clean_up(database, at)), *duties)
+        #: Duties that this process is in the middle of.
+        self._going_on: set[str] = set()
         self._now = now
         self._stopping = asyncio.Event()
 
     def wake(self) -> None:
-        """There may be something to do: called as a choice with deliveries commits in this process."""
+        """There may be something to do: called as a choice with deliveries or mails commits here."""
         self._deliveries.room.set()
 
     def stop(self) -> None:
@@ -60,13 +71,18 @@ class Worker:
             # Told, not cancelled: within a driver's call a cancellation can get lost, and then no end comes.
             self._stopping.set()
             await duties
-            await self._deliveries.drain(DRAIN_SECONDS)
+            draining = [self._deliveries.drain(DRAIN_SECONDS)]
+            if self._mails is not None:
+                draining.append(self._mails.drain(DRAIN_SECONDS))
+            await asyncio.gather(*draining)
 
     async def _turn(self) -> None:
         awake = self._deliveries.room
         awake.clear()
         try:
             await self._deliveries.start_due()
+            if self._mails is not None:
+                await self._mails.start_due()
         except StorageUnavailable as error:
             log.warning("the worker waits for the database", error=str(error))
             await asyncio.sleep(AFTER_TROUBLE_SECONDS)
@@ -76,13 +92,25 @@ class Worker:
 
     async def _do_duties(self) -> None:
         while not self._stopping.is_set():
-            try:
-                if await claim_duty(self._database, "clean-up", CLEAN_UP_EVERY, self._now()):
-                    await clean_up(self._database, self._now())
-            except StorageUnavailable as error:
-                log.warning("a duty waits for the database", error=str(error))
+            for duty in self._duties:
+                if not self._stopping.is_set():
+                    await self._do(duty)
+            if self._going_on:
+                continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), DUTIES_SECONDS)
+
+    async def _do(self, duty: Duty) -> None:
+        goes_on = duty.name in self._going_on
+        self._going_on.discard(duty.name)
+        try:
+            mine = goes_on or await claim_duty(self._database, duty.name, duty.every, self._now())
+            if mine and await duty.run(self._now()):
+                self._going_on.add(duty.name)
+        except StorageUnavailable as error:
+            log.warning("a duty waits for the database", duty=duty.name, error=str(error))
+        except Exception as error:  # one duty that fails must not end the others
+            log.error("a duty failed", duty=duty.name, error=f"{type(error).__name__}: {error}")
 
 
 @asynccontextmanager

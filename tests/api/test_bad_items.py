@@ -59,7 +59,8 @@ BAD_CHOICES: dict[str, tuple[dict[str, Any], str]] = {
     "NUL in an external id": ({"subject": {"external_id": "a\x00b"}}, "subject.external_id"),
     "NUL in the wording": ({"evidence": {"wording": "Yes\x00"}}, "evidence.wording"),
     "wording without end": ({"evidence": {"wording": "y" * 4001}}, "evidence.wording"),
-    "double opt-in by mail": ({"action": "request"}, "action"),
+    "request for everything": ({"action": "request", "purpose": "*"}, "purpose"),
+    "request for what nobody chooses": ({"action": "request", "purpose": "account"}, "purpose"),
     "invalidate by a form": ({"action": "invalidate", "evidence": {"reason": "r"}}, "source"),
     "invalidate without a reason": ({"action": "invalidate", "source": "operator"}, "evidence.reason"),
 }

@@ -42,7 +42,7 @@ async def test_answers_come_in_the_order_of_the_questions(api: Api) -> None:
         d["reason"] == "consent" for d in answer["decisions"]
     ]
     assert (answer["purpose"], answer["channel"]) == ("newsletter", "email")
-    assert answer["rules"] == digest(api.services.catalog)
+    assert answer["rules"] == api.services.catalogs.in_force.rules
 
 
 async def test_the_cursor_tells_who_changed_since(api: Api) -> None:

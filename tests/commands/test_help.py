@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from prefcenter.cli import app
 
+_NAMES = "init demo serve work migrate plan apply ask import filter links stop why audit tasks check verify"
 COMMANDS = [
-    *((name,) for name in "init demo serve work migrate apply links stop why check verify".split()),
+    *((name,) for name in _NAMES.split()),
     *(("keys", name) for name in ("create", "list", "revoke")),
 ]
 

@@ -123,26 +123,6 @@ def test_apply_says_what_is_new_and_does_nothing_the_second_time(console: Consol
     assert "unknown_purpose" in ran.out
 
 
-REFUSED = {
-    "material": CATALOG.replace('recipients = ["partner-inc"]', 'recipients = ["partner-inc", "two"]')
-    + '[recipients.two]\nname = "Two"\nemail = "two@example.com"\n',
-    "channel": CATALOG.replace('channels = ["email"]', 'channels = ["email", "sms"]', 1),
-    "kind": CATALOG.replace('kind = "marketing"', 'kind = "profiling"', 1),
-    "basis": CATALOG.replace('basis = "consent"', 'basis = "legitimate_interest"', 1),
-}
-
-
-def test_apply_refuses_what_must_ask_people_and_applies_nothing(console: Console) -> None:
-    file = console.folder / "prefcenter.toml"
-    for case, text in REFUSED.items():
-        file.write_text(text.replace('title = "Your account"', 'title = "Account"'))
-        said = console.refused("apply")
-        assert "Nothing was applied" in said, case
-        assert ("partner-offers" if case == "material" else "newsletter") in said
-    file.write_text(CATALOG)
-    assert "In force already" in console.ok("apply").out
-
-
 def test_sqlite_serves_one_process_only(local_console: Console) -> None:
     assert "PostgreSQL" in local_console.refused("serve", "--workers", "2")
 

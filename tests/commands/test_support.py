@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
+import msgspec
 
+from prefcenter.bootstrap import utc_now
+from prefcenter.storage.database import database_for
+from prefcenter.storage.duties import keep_result
+from prefcenter.use_cases.expire import Clocks
 from tests.api.client import open_api, settings_of
 from tests.api.servers import serving
 from tests.commands.conftest import Console
@@ -114,6 +121,7 @@ def test_check_before_anything_is_in_force_says_what_to_do(local_console: Consol
         "keys": "ok",
         "catalog": "problem",
         "one-click": "problem",
+        "clocks": "ok",
         "mail": "problem",
     }
     assert "prefcenter apply" in checked.out
@@ -129,6 +137,46 @@ def test_check_finds_keys_that_are_not_those_of_the_database(console: Console) -
         assert findings(checked.out)["keys"] == "problem"
         assert name in checked.out
     assert findings(console.run("check").out)["keys"] == "ok"
+
+
+def test_check_says_which_mails_wait_for_a_mail_server(console: Console) -> None:
+    url = console.environ["PREFCENTER_DATABASE_URL"]
+
+    async def request() -> None:
+        async with open_api(settings_of(console.folder, url)) as api:
+            asked = await api.choose("zoe@example.com", "request")
+            assert (asked["effect"], asked["reason"]) == ("pending", "needs_confirmation")
+
+    assert "mails" not in findings(console.run("check").out)
+    asyncio.run(request())
+    checked = console.run("check").out
+    assert findings(checked)["mails"] == "warning"
+    assert "1 wait to be sent; set PREFCENTER_SMTP_URL" in checked
+    served = console.run("check", environ={"PREFCENTER_SMTP_URL": "smtp://127.0.0.1:1"}).out
+    assert "mails" not in findings(served)
+
+
+def test_check_says_what_the_clocks_found_and_whether_they_stand_still(console: Console) -> None:
+    async def kept(at: datetime, **more: Any) -> None:
+        database = database_for(console.environ["PREFCENTER_DATABASE_URL"])
+        await database.open()
+        walk = Clocks(at=at, expired=12, review_due=340, remind_due=5, **more)
+        await keep_result(database, "clocks", msgspec.json.encode(walk).decode(), at)
+        await database.close()
+
+    def line() -> str:
+        [found] = [line for line in console.run("check").out.splitlines() if " clocks " in line]
+        return found
+
+    now = utc_now()
+    assert line() == "ok       clocks     have not run yet; a worker looks every hour"
+    asyncio.run(kept(now))
+    found = "12 ran out; due: 340 for review, 5 for a reminder"
+    assert line() == f"ok       clocks     {found}; at {now:%Y-%m-%d %H:%M} UTC"
+    asyncio.run(kept(now, yeses_after=7))
+    assert f"{found}; so far, at " in line()
+    asyncio.run(kept(now - timedelta(hours=4)))
+    assert line().startswith("warning  clocks     last looked at ") and "is a worker up?" in line()
 
 
 def findings(out: str) -> dict[str, str]:

@@ -36,6 +36,7 @@ class Said:
     until: datetime | None = None
     wording: str | None = None
     undoes: int | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +60,17 @@ class Item:
     until: datetime | None = None
     undoes: int | None = None
     came_from: str | None = None
+    version: int | None = None
 
 
 @dataclass(kw_only=True)
 class Stand:
     """Where a person stands on (purpose, channel): the newest yes, and what came over it since.
 
-    `said`: the latest time stated for any of it.
+    `said`: the latest time stated for what they said of it; None: nothing yet. `version`: that of the yes, or
+    the one before a version that they took their yes to back. `declined`: the first that they said no to.
+    `noticed`: the newest that they had notice of, and when. `settled`: the newest that was theirs by notice
+    and silence as notice of a newer one came.
     """
 
     word: str = "never_asked"
@@ -73,6 +78,10 @@ class Stand:
     by: int | None = None
     until: datetime | None = None
     said: datetime | None = None
+    version: int = 1
+    declined: int | None = None
+    noticed: tuple[int, datetime] | None = None
+    settled: int = 0
 
 
 @dataclass
@@ -80,6 +89,8 @@ class Book:
     history: list[Item] = field(default_factory=list)
     homes: dict[int, tuple[str, str]] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
+    facts: dict[int, dict[str, Any]] = field(default_factory=dict)
+    known_since: dict[int, datetime] = field(default_factory=dict)
 
     def write(self, **what: Any) -> Item:
         item = Item(place=len(self.history) + 1, **what)
@@ -110,6 +121,7 @@ class Book:
             before = None
             if person is None:
                 person = len(self.homes) + 1
+                self.known_since[person] = now
             else:
                 before = self.homes[person][1]
             self.homes[person] = (who.narrow, who.wide)
@@ -125,6 +137,19 @@ class Book:
         if who.external and who.create and person is not None:
             self.names.setdefault(who.external, person)
         return person, self.homes[person][1] if person else who.wide, fresh
+
+    def say_facts(self, who: Who, said: dict[str, Any], now: datetime) -> None:
+        """What is said replaces what was; that a way out was offered stays until that is said anew."""
+        person, wide, fresh = self.whose(who, now)
+        assert person is not None
+        before = self.facts.get(person, {})
+        after = {**before, **said}
+        offered = before.get("relationship", {}).get("opt_out_offered")
+        if offered is not None and "opt_out_offered" not in after["relationship"]:
+            after["relationship"] = {**after["relationship"], "opt_out_offered": offered}
+        if fresh or after != before:
+            self.write(action=Action.FACT, wide=wide, person=person, now=now, time=now)
+        self.facts[person] = after
 
     def home_of(self, person: int, before: int | None) -> str:
         """Where the person lived just before that place."""

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from prefcenter.domain.choices import STOPS, Action, Cause, Choice, Effect, Entry, Proof, Source
+from prefcenter.domain.choices import STOPS, Action, Cause, Choice, Effect, Entry, Proof, Source, Status
 from prefcenter.domain.decide import Decision, decide
 from prefcenter.domain.facts import NO_FACTS, Facts, OptOutOffered, Relationship
-from prefcenter.domain.judge import Known, Verdict, judge
+from prefcenter.domain.folding import fold
+from prefcenter.domain.judge import Known, Target, Verdict, judge
 from prefcenter.domain.purposes import Basis, Channel, Kind, Purpose, SoftOptInOffer
-from prefcenter.domain.regimes import OPT_IN
-from prefcenter.domain.standing import Standing, State, fold
+from prefcenter.domain.regimes import Cell, Regime
+from prefcenter.domain.standing import Standing, State
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ADA, BO = b"ada's address...", b"bo's address...."
@@ -24,6 +25,13 @@ def purpose(
     more.setdefault("channels", CHANNELS)
     return Purpose(key=key, title=key, description=key, basis=basis, kind=kind, **more)
 
+
+#: Prior consent, with the soft opt-in of ePrivacy Art. 13(2) for customers.
+OPT_IN = Regime(
+    name="opt-in",
+    cells={(channel, None): Cell(soft_opt_in={"customer": None, "client_user": None}) for channel in Channel},
+    double_opt_in=False,
+)
 
 NEWSLETTER = purpose("newsletter")
 DIGEST = purpose("digest", double_opt_in=True)
@@ -49,6 +57,8 @@ RELATIONSHIP = Relationship(
     opt_out_offered=OptOutOffered(at=NOW - timedelta(days=100), wording="You can say no."),
 )
 CUSTOMER = Facts(relationship=RELATIONSHIP)
+#: What an `expire` ends.
+STANDS = {Status.GIVEN, Status.RENEWED, Status.REQUESTED}
 
 
 @dataclass
@@ -88,7 +98,24 @@ class Told:
         if choice.action in STOPS:
             return Known()
         said = any(e.purpose in (choice.purpose, "*") for e in self.entries)
-        return Known(stops=stops, standings=standings, has_history=said)
+        mails = [e for e in self.entries if e.reason == "needs_confirmation"]
+        about = CATALOG.get(choice.purpose)
+        return Known(
+            stops=stops,
+            standings=standings,
+            has_history=said,
+            target=self._target(choice),
+            asked_at=max((e.recorded_at for e in mails if e.purpose == choice.purpose), default=None),
+            last_asked_at=max((e.recorded_at for e in mails), default=None),
+            double_opt_in=bool(about is not None and about.double_opt_in),
+        )
+
+    def _target(self, choice: Choice) -> Target | None:
+        """What an `expire` is about: whatever stands there."""
+        held = self.state.standings.get("ada", {}).get((choice.purpose, choice.channel))
+        if choice.action is not Action.EXPIRE or held is None or held.status not in STANDS:
+            return None
+        return Target(entry=held.entry, seq=0, is_stop=False, recorded_at=held.at)
 
     def _add(self, choice: Choice, verdict: Verdict, wide: bytes) -> None:
         entry = Entry(
@@ -105,11 +132,19 @@ class Told:
             verdict.reason,
             verdict.occurred_at,
             self.now,
+            self._version(choice, verdict),
             proof=verdict.proof,
             until=choice.until,
         )
         self.entries.append(entry)
         fold(self.state, entry, CATALOG.get)
+
+    @staticmethod
+    def _version(choice: Choice, verdict: Verdict) -> int | None:
+        about = CATALOG.get(choice.purpose)
+        if choice.version is not None or about is None:
+            return choice.version
+        return about.version_at(verdict.occurred_at)
 
     def move(self, before: bytes, after: bytes) -> None:
         self._write(Action.ADDRESS_CHANGED, Source.SYSTEM, "ada", after, "*", before.hex())

@@ -42,8 +42,8 @@ def test_nothing_changed_is_no_change_whatever_the_version_held() -> None:
     [
         (
             replace(NEWS, channels=(Channel.EMAIL, Channel.SMS)),
-            "newsletter: adds the channel sms (was email, now email, sms): people must be asked about a new"
-            " version first",
+            "newsletter: adds the channel sms (was email, now email, sms): a new version, on which people are"
+            " asked",
         ),
         (
             replace(NEWS, recipients=("partner-inc", "other")),
@@ -151,7 +151,7 @@ def test_retiring_and_reviving_smuggles_nothing_in() -> None:
     assert [what for what, _ in changes(wider, retired)] == [What.REVIVED, What.FORBIDDEN, What.MATERIAL]
 
 
-def test_only_material_and_forbidden_changes_are_refused() -> None:
+def test_only_forbidden_changes_are_refused() -> None:
     wanted = replace(
         NEWS, title="Tips", kind=Kind.TRACKING, channels=(Channel.SMS,), double_opt_in=True, recipients=()
     )
@@ -159,8 +159,8 @@ def test_only_material_and_forbidden_changes_are_refused() -> None:
     found = compare(
         {"newsletter": NEWS, "gone": replace(NEWS, key="gone")}, {"newsletter": wanted, "other": other}
     )
-    assert {change.what for change in found} == set(What) - {What.REVIVED}
-    assert {change.what for change in refusals(found)} == {What.MATERIAL, What.FORBIDDEN}
+    assert {change.what for change in found} == set(What) - {What.REVIVED, What.NOTICE, What.RULES}
+    assert {change.what for change in refusals(found)} == {What.FORBIDDEN}
 
 
 def test_changes_come_in_the_order_of_the_file_the_retired_last() -> None:
@@ -169,11 +169,11 @@ def test_changes_come_in_the_order_of_the_file_the_retired_last() -> None:
     assert [change.purpose for change in compare(applied, wanted)] == ["z", "b", "a"]
 
 
-def test_a_third_party_that_became_another_one_is_material() -> None:
+def test_a_third_party_that_became_another_one_needs_another_key() -> None:
     partner = Purpose(key="partner", title="Partner", description="…", recipients=("inc",))
     other = Purpose(key="news", title="News", description="…")
     purposes = {"partner": partner, "news": other}
     assert changed_recipients({"inc": "Partner Inc"}, {"inc": "Partner Inc"}, purposes) == ()
     (change,) = changed_recipients({"inc": "Partner Inc"}, {"inc": "Another Inc"}, purposes)
-    assert (change.purpose, change.what) == ("partner", What.MATERIAL)
+    assert (change.purpose, change.what) == ("partner", What.FORBIDDEN)
     assert refusals([change]) == (change,)

@@ -10,7 +10,6 @@ from prefcenter.domain.choices import Action, Cause, Proof, Source, Status
 from prefcenter.domain.decide import Decision, decide
 from prefcenter.domain.facts import NO_FACTS, Facts, Relationship
 from prefcenter.domain.purposes import Purpose, SoftOptInOffer
-from prefcenter.domain.regimes import OPT_IN
 from prefcenter.domain.standing import Standing, Stop
 from prefcenter.domain.status import status_of
 from tests.domain.cases import (
@@ -22,6 +21,7 @@ from tests.domain.cases import (
     NEWSLETTER,
     NOW,
     OFFERS,
+    OPT_IN,
     RELATIONSHIP,
     SHARING,
     SMS,

@@ -252,7 +252,7 @@ def test_nobody_says_yes_for_the_person(source: Source, action: Action, proof: P
     verdict = told.tell(action, source, proof=proof)
     assert (verdict.effect, verdict.reason) == (Effect.NONE, "not_by_the_person")
     assert told.decision().reason == "never_asked"
-    assert told.tell(Action.REQUEST, Source.OPERATOR).effect is Effect.APPLIED
+    assert told.tell(Action.REQUEST, Source.OPERATOR).effect is Effect.PENDING
     assert told.decision().reason == "requested"
 
 

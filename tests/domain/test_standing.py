@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from prefcenter.domain.choices import Action, Cause, Effect, Proof, Source, Status, scope_of
+from prefcenter.domain.folding import refold
 from prefcenter.domain.purposes import ANY
-from prefcenter.domain.standing import Stop, covers, refold
+from prefcenter.domain.standing import Stop, covers
 from tests.domain.cases import (
     ACCOUNT,
     ADA,

@@ -41,6 +41,7 @@ class Installation:
     secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(48))
     pepper: str = field(default_factory=lambda: secrets.token_urlsafe(48))
     processes: list[Process] = field(default_factory=list)
+    more_environ: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         (self.folder / "prefcenter.toml").write_text(config_text())
@@ -64,6 +65,7 @@ class Installation:
             "PREFCENTER_DATABASE_URL": self.database_url,
             "PREFCENTER_BASE_URL": self.base_url,
             "PREFCENTER_ALLOW_PRIVATE_WEBHOOKS": "1",
+            **self.more_environ,
         }
 
     @property

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,7 +12,8 @@ from prefcenter.domain.purposes import ANY
 from prefcenter.storage.units import Ref
 from tests.domain.book import Who
 from tests.domain.oracle import STOPPING
-from tests.storage.ledgers import CATALOG, by_link, known_as
+from tests.domain.world import COUNTRIES, PLACES
+from tests.storage.ledgers import by_link, known_as
 
 # Mailboxes in several spellings (ß and SS meet by case folding only), and a stranger.
 SPELLINGS = {
@@ -26,14 +27,17 @@ SPELLINGS = {
     "nobody@example.com": "nobody",
 }
 NAMES = ["crm-1", "crm-2"]
-WHERE = [(purpose.key, str(channel)) for purpose in CATALOG.all() for channel in purpose.channels]
+WHERE = PLACES
 #: Places that decisions are asked about and that nothing is said of.
 NOWHERE = [("newsletter", "phone"), ("no-such-purpose", "email")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """Something said, before anybody is looked up. `shown_ago`: entries since the page was shown."""
+    """Something said, before anybody is looked up. `shown_ago`: entries since the page was shown.
+
+    `ends`: of an `expire`, whether it names what stands there now.
+    """
 
     address: str
     action: Action
@@ -48,6 +52,8 @@ class Command:
     pause: timedelta | None = None
     wording: str | None = None
     undoes: int | None = None
+    version: int | None = None
+    ends: bool = True
 
 
 _ADDRESSES = ["ada@example.com"] * 12 + [*SPELLINGS]
@@ -57,7 +63,8 @@ _SKEW = [
     *[timedelta(hours=-8), timedelta(days=-1)] * 3,
 ]
 _ANYBODY: dict[str, list[Any]] = {"address": _ADDRESSES, "external": [None] * 6 + NAMES}
-_COMMON = [("newsletter", "email"), ("offers", "email")]
+_COMMON = [("newsletter", "email"), ("offers", "email"), ("tips", "email")]
+_VERSIONS = [*[None] * 6, 1, 2, 3]
 
 _STOP = {
     **_ANYBODY,
@@ -78,15 +85,25 @@ _YES = {
     "shown_ago": [*[0] * 6, 1, 3, None],
     "proof": [Proof.NONE, Proof.LINK, Proof.SIGNED_IN, *[Proof.CONFIRMED] * 3],
     "wording": [None, "I agree."],
+    "version": _VERSIONS,
 }
 _OTHER = {
     **_ANYBODY,
     "where": [*_COMMON * 2, *WHERE],
-    "action": [Action.REQUEST, Action.DEFER, Action.INVALIDATE],
-    "source": [Source.PAGE, Source.OPERATOR],
+    "action": [
+        *[Action.REQUEST, Action.DEFER, Action.DEFER, Action.INVALIDATE],
+        *[Action.ASK, Action.NOTIFY, Action.NOTIFY, Action.DECLINE, Action.EXPIRE],
+    ],
+    "source": [Source.PAGE, Source.OPERATOR, Source.CHOICE_LINK],
     "create": [True, False],
+    "stated": [*[None] * 12, *_SKEW],
     "pause": [None, timedelta(minutes=-1), timedelta(hours=1), timedelta(days=30)],
+    "version": _VERSIONS,
+    "ends": [True, True, True, False],
 }
+_KINDS = ["customer", "customer", "client_user", "inquiry", "member", "donor"]
+_AGO = [timedelta(days=days) for days in (-400, -366, -184, -181, -100, -31, -30, -2, 0, 1)]
+_OFFERED: list[Any] = [None, None, False, *_AGO]
 _TICKS = [
     timedelta(0),
     timedelta(microseconds=1),
@@ -96,6 +113,7 @@ _TICKS = [
     timedelta(minutes=30),
     timedelta(hours=9),
     timedelta(days=2),
+    timedelta(days=31),
     timedelta(seconds=-3),  # another process, whose clock is behind
     timedelta(minutes=-8),
 ]
@@ -117,6 +135,45 @@ def random_command(source: random.Random) -> Command:
     """Evenly mixed, where a search keeps coming back to what is simple."""
     kind = source.choice([_STOP, _STOP, _YES, _YES, _YES, _OTHER])
     return Command(**{name: source.choice(values) for name, values in kind.items()})
+
+
+def random_facts(source: random.Random, now: datetime) -> dict[str, Any]:
+    """Some of what can be known of a person, as JSON has it."""
+    facts: dict[str, Any] = {}
+    if source.random() < 0.6:
+        facts["country"] = source.choice(COUNTRIES)
+    if source.random() < 0.15:
+        facts["age_band"] = source.choice(["under_13", "13_15", "16_17", "adult", "unknown"])
+    if source.random() < 0.15:
+        facts["subscriber"] = source.choice(["individual", "corporate"])
+    if source.random() < 0.15:
+        facts["last_contact_at"] = _moment(source, now)
+    if source.random() < 0.5 or not facts:
+        facts["relationship"] = _random_relationship(source, now)
+    return facts
+
+
+def _random_relationship(source: random.Random, now: datetime) -> dict[str, Any]:
+    relationship: dict[str, Any] = {"kind": source.choice(_KINDS), "since": _moment(source, now)}
+    for name in ("last_at", "ended_at"):
+        if source.random() < 0.2:
+            relationship[name] = _moment(source, now)
+    if source.random() < 0.1:
+        relationship["ongoing"] = True
+    offered = source.choice(_OFFERED)
+    if isinstance(offered, timedelta):
+        wording = source.choice(["You can say no.", "You can say no.", " "])
+        offered = {"at": _moment(source, now), "wording": wording}
+    if offered is not None:
+        relationship["opt_out_offered"] = offered
+    return relationship
+
+
+def _moment(source: random.Random, now: datetime) -> str:
+    """Some time ago, by the clock of some place."""
+    at = now + source.choice(_AGO) + timedelta(seconds=source.choice([0, 0, 0, -1, 1]))
+    zone = timezone(timedelta(hours=source.choice([0, 0, 2, -8])))
+    return at.astimezone(zone).isoformat()
 
 
 def random_tick(source: random.Random) -> timedelta:

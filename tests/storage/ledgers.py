@@ -1,20 +1,18 @@
 """A journal on a fresh database, a small catalog, and short words for what people do."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any, ClassVar
+from datetime import UTC, datetime
+from typing import Any
 
 from prefcenter.domain.addresses import Fingerprinter, Fingerprints, parse_email
 from prefcenter.domain.choices import Action, Choice, Source
-from prefcenter.domain.decide import Decision, decide
-from prefcenter.domain.purposes import Basis, Channel, Kind, Purpose, SoftOptInOffer
-from prefcenter.domain.regimes import OPT_IN
+from prefcenter.domain.decide import Decision, may_send
 from prefcenter.storage.database import AnyDatabase, database_for
 from prefcenter.storage.journal import Journal
 from prefcenter.storage.reading import Reader
 from prefcenter.storage.units import ChoiceItem, Outcome, Ref, Result, Unit
 from prefcenter.storage.vault import Vault
+from tests.domain.world import Catalog
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FINGERPRINTER = Fingerprinter(b"pepper of the tests, longer than 32 bytes")
@@ -23,42 +21,7 @@ VAULT = Vault([b"a secret key of the tests, long enough"])
 STOP = (Action.WITHDRAW, Source.ONE_CLICK)
 YES = (Action.GIVE, Source.FORM)
 
-_OFFER = SoftOptInOffer(offered_since=date(2026, 1, 1), wording="You can say no here and in every email.")
-_PURPOSES = [
-    Purpose(
-        key="newsletter",
-        title="Newsletter",
-        description="Monthly.",
-        basis=Basis.CONSENT,
-        channels=(Channel.EMAIL, Channel.SMS),
-    ),
-    Purpose(key="digest", title="Digest", description="Weekly.", basis=Basis.CONSENT, double_opt_in=True),
-    Purpose(
-        key="offers",
-        title="Offers",
-        description="Similar products.",
-        basis=Basis.LEGITIMATE_INTEREST,
-        channels=(Channel.EMAIL, Channel.PHONE),
-        similar_to_purchase=True,
-        soft_opt_in=_OFFER,
-    ),
-    Purpose(key="sharing", title="Sharing", description="With partners.", kind=Kind.SALE_OR_SHARING),
-    Purpose(key="account", title="Account", description="Invoices.", kind=Kind.SERVICE, basis=Basis.CONTRACT),
-]
-
-
-class Catalog:
-    """A catalog that never changes."""
-
-    purposes: ClassVar = {purpose.key: purpose for purpose in _PURPOSES}
-
-    def find(self, key: str) -> Purpose | None:
-        return self.purposes.get(key)
-
-    def all(self) -> Iterable[Purpose]:
-        return self.purposes.values()
-
-
+#: For tests in which it does not change.
 CATALOG = Catalog()
 
 
@@ -113,15 +76,7 @@ class Ledger:
         self, address: str, purpose: str = "newsletter", channel: str = "email", now: datetime = NOW
     ) -> Decision:
         person = (await self.reader.people_at([fingerprints(address)]))[0]
-        return decide(
-            CATALOG.find(purpose),
-            channel=channel,
-            regime=OPT_IN,
-            standing=person.standings.get((purpose, channel)),
-            stops=person.stops,
-            facts=person.facts,
-            now=now,
-        )
+        return may_send(CATALOG.find(purpose), channel, person, regimes=CATALOG.regimes, now=now)
 
     async def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         async with self.database.read() as tx:
@@ -133,10 +88,10 @@ class Ledger:
             await tx.fetch(sql, *args)
 
 
-async def open_ledger(url: str) -> Ledger:
+async def open_ledger(url: str, catalog: Catalog = CATALOG) -> Ledger:
     database = database_for(url)
     await database.open()
-    return Ledger(url, database, Journal(database, CATALOG, VAULT), Reader(database, VAULT))
+    return Ledger(url, database, Journal(database, catalog, VAULT), Reader(database, VAULT))
 
 
 async def close_ledger(ledger: Ledger) -> None:

@@ -4,9 +4,8 @@ import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from itertools import count
-from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,12 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from prefcenter.domain.choices import Action, Source
-from prefcenter.domain.decide import decide
-from prefcenter.domain.regimes import OPT_IN
-from prefcenter.storage.units import Claim, FactsItem, Outcome, StoredAnswer, Unit, UnitRefused
+from prefcenter.domain.decide import may_send
+from prefcenter.storage.units import Claim, Outcome, StoredAnswer, Unit, UnitRefused
 from prefcenter.storage.verify import verify
-from tests.domain.book import Item, Refused, Said
-from tests.domain.oracle import Oracle
+from tests.domain.allowing import as_answer
+from tests.domain.book import Refused
 from tests.storage.commands import (
     NOWHERE,
     SPELLINGS,
@@ -30,23 +28,15 @@ from tests.storage.commands import (
     externals,
     others,
     random_command,
+    random_facts,
     random_tick,
-    ref_to,
     stops,
     ticks,
     who_at,
     yeses,
 )
-from tests.storage.ledgers import (
-    CATALOG,
-    NOW,
-    VAULT,
-    Ledger,
-    close_ledger,
-    fingerprints,
-    item,
-    open_ledger,
-)
+from tests.storage.ledgers import VAULT, Ledger, close_ledger, fingerprints, open_ledger
+from tests.storage.speaking import Speaker
 
 TABLES = "ledger payload stop standing contact_point external_id subject fact idempotency_key".split()
 
@@ -59,15 +49,14 @@ class JournalMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
+        self.speaker = Speaker()
+        self.oracle, self.entries = self.speaker.oracle, self.speaker.entries
         self.ledger: Ledger = self.runner.run(self._open())
-        self.oracle = Oracle(catalog=CATALOG.purposes)
-        self.now: datetime = NOW
-        self.entries: dict[int, str] = {}
         self.last: Command | None = None
         self.keys = count(1)
 
     async def _open(self) -> Ledger:
-        ledger = await open_ledger(self.url)
+        ledger = await open_ledger(self.url, self.speaker.catalog)
         for table in TABLES:
             await ledger.change(f"DELETE FROM {table}")
         return ledger
@@ -110,7 +99,11 @@ class JournalMachine(RuleBasedStateMachine):
             if source.random() < 0.3:
                 self.undo(0, None, any_entry=False)
             if source.random() < 0.4:
-                self.now += random_tick(source)
+                self.speaker.now += random_tick(source)
+            if source.random() < 0.2:
+                self.is_told_of(source.choice(list(SPELLINGS)), None, source.randrange(2**32))
+            if source.random() < 0.2:
+                self.the_catalog_changes()
 
     @rule()
     def the_same_again(self) -> None:
@@ -135,17 +128,23 @@ class JournalMachine(RuleBasedStateMachine):
                 )
             )
 
-    @rule(address=addresses, external=externals, since=st.dates(date(2025, 12, 30), date(2026, 1, 3)))
-    def is_a_customer(self, address: str, external: str | None, since: date) -> None:
-        told = {"relationship": {"kind": "customer", "since": f"{since}T00:00:00Z"}}
-        unit = Unit(now=self.now, facts=(FactsItem(ref=ref_to(address, external), facts=told),))
+    @rule(address=addresses, external=externals, seed=st.integers(0, 2**32))
+    def is_told_of(self, address: str, external: str | None, seed: int) -> None:
+        """Facts on a person: where they live, how old they are, what they have to do with us."""
+        now = self.speaker.now
+        facts = random_facts(random.Random(seed), now)
+        unit = self.speaker.unit_of_facts(address, external, facts)
         try:
-            self.oracle.say_customer(who_at(address, external), since, self.now)
+            self.oracle.say_facts(who_at(address, external), facts, now)
         except Refused:
             with pytest.raises(UnitRefused):
                 self.runner.run(self.ledger.journal.record(unit))
         else:
             self.runner.run(self.ledger.journal.record(unit))
+
+    @rule()
+    def the_catalog_changes(self) -> None:
+        self.speaker.catalog.step(self.speaker.now)
 
     @rule(command=commands)
     def with_an_idempotency_key(self, command: Command) -> None:
@@ -155,8 +154,8 @@ class JournalMachine(RuleBasedStateMachine):
             return StoredAnswer(200, str(outcome.results[0].seq).encode())
 
         claim = Claim(api_key="tool", key=str(next(self.keys)), fingerprint=b"body")
-        unit = replace(self._unit(command), claim=claim, respond=respond)
-        expected = self._oracle_says(self._said(command))
+        unit = replace(self.speaker.unit(command), claim=claim, respond=respond)
+        expected = self.speaker.oracle_says(self.speaker.said(command))
         for again in (False, True):
             if expected is None:
                 with pytest.raises(UnitRefused):
@@ -170,30 +169,23 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(tick=ticks)
     def time_passes(self, tick: timedelta) -> None:
-        self.now += tick
+        self.speaker.now += tick
 
     # --- what must hold ---------------------------------------------------------------------------------
 
     @invariant()
     def decisions_are_those_of_the_tables(self) -> None:
         people = self.runner.run(self.ledger.reader.people_at([fingerprints(a) for a in SPELLINGS]))
+        catalog, now = self.speaker.catalog, self.speaker.now
         for (address, wide), person in zip(SPELLINGS.items(), people, strict=True):
             for purpose, channel in WHERE + NOWHERE:
-                decision = decide(
-                    CATALOG.find(purpose),
-                    channel=channel,
-                    regime=OPT_IN,
-                    standing=person.standings.get((purpose, channel)),
-                    stops=person.stops,
-                    facts=person.facts,
-                    now=self.now,
-                )
-                expected = self.oracle.may_send(wide, address, purpose, channel, self.now)
-                assert (decision.allowed, decision.reason) == expected, (address, purpose, channel)
+                found = may_send(catalog.find(purpose), channel, person, regimes=catalog.regimes, now=now)
+                expected = self.oracle.may_send(wide, address, purpose, channel, now)
+                assert as_answer(found) == expected, (address, purpose, channel)
 
     @invariant()
     def the_ledger_is_whole_and_the_state_is_its_sum(self) -> None:
-        assert self.runner.run(verify(self.ledger.database, CATALOG, VAULT)) == []
+        assert self.runner.run(verify(self.ledger.database, self.speaker.catalog, VAULT)) == []
         assert self.runner.run(self.ledger.reader.head()) == len(self.oracle.history)
 
     # --- underneath -------------------------------------------------------------------------------------
@@ -203,8 +195,8 @@ class JournalMachine(RuleBasedStateMachine):
 
     def _all(self, said: list[Command], *, together: bool) -> None:
         self.last = said[-1]
-        units = [self._unit(command) for command in said]
-        expected = [self._oracle_says(one) for one in [self._said(command) for command in said]]
+        units = [self.speaker.unit(command) for command in said]
+        expected = [self.speaker.oracle_says(one) for one in [self.speaker.said(command) for command in said]]
         outcomes = self.runner.run(self._record(units, together=together))
         for wanted, outcome in zip(expected, outcomes, strict=True):
             if wanted is None:
@@ -220,53 +212,6 @@ class JournalMachine(RuleBasedStateMachine):
         if together:
             return await asyncio.gather(*(record(unit) for unit in units), return_exceptions=True)
         return [(await asyncio.gather(record(unit), return_exceptions=True))[0] for unit in units]
-
-    def _oracle_says(self, said: Said) -> Item | None:
-        before = len(self.oracle.history)
-        try:
-            return self.oracle.say(said)
-        except Refused:
-            assert len(self.oracle.history) == before
-            return None
-
-    def _moment(self, command: Command) -> dict[str, Any]:
-        shown = None if command.shown_ago is None else max(0, len(self.oracle.history) - command.shown_ago)
-        return {
-            "stated": None if command.stated is None else self.now + command.stated,
-            "shown": shown,
-            "until": None if command.pause is None else self.now + command.pause,
-        }
-
-    def _said(self, command: Command) -> Said:
-        purpose, channel = command.where
-        return Said(
-            who=who_at(command.address, command.external, link=command.link, create=command.create),
-            action=command.action,
-            source=command.source,
-            purpose=purpose,
-            channel=channel,
-            now=self.now,
-            proof=command.proof,
-            wording=command.wording,
-            undoes=command.undoes,
-            **self._moment(command),
-        )
-
-    def _unit(self, command: Command) -> Unit:
-        moment = self._moment(command)
-        said = item(
-            command.action,
-            command.source,
-            ref_to(command.address, command.external, link=command.link, create=command.create),
-            *command.where,
-            stated_at=moment["stated"],
-            shown_seq=moment["shown"],
-            until=moment["until"],
-            proof=command.proof,
-            wording=command.wording,
-            undoes=None if command.undoes is None else self.entries[command.undoes],
-        )
-        return Unit(now=self.now, choices=(said,))
 
 
 @pytest.fixture

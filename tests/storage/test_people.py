@@ -211,7 +211,7 @@ async def test_a_late_report_by_id_spares_a_newer_yes_and_the_ledger_bears_it_ou
         "*",
         stated_at=NOW - timedelta(hours=1),
     )
-    assert [stop.cause for stop in report.stops] == [Cause.ALL_MARKETING]
+    assert [stop.cause for stop in report.known.stops] == [Cause.ALL_MARKETING]
     assert (await ledger.decision("ada@example.com")).allowed
     assert (await ledger.decision("ada@example.com", "offers")).reason == "all_marketing_stopped"
     assert await verify(ledger.database, CATALOG, VAULT) == []

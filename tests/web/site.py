@@ -22,7 +22,7 @@ from prefcenter.mail.render import Templates, shipped_templates
 from prefcenter.settings import Settings
 from prefcenter.starter import write_starter
 from prefcenter.storage.units import ChoiceItem, FactsItem, Result, ref_of
-from prefcenter.use_cases.decide_recipients import Recipient, decide_recipients
+from prefcenter.use_cases.decide_recipients import Question, Recipient, decide_recipients
 from prefcenter.use_cases.record_choices import record
 from prefcenter.use_cases.services import Services
 from prefcenter.web.app import create_app
@@ -102,14 +102,15 @@ class Site:
     async def is_customer(self, address: str = ADA, external_id: str | None = None) -> None:
         since = self.clock().isoformat()
         offered = {"at": since, "wording": "You can say no here."}
-        facts = {"relationship": {"kind": "customer", "since": since, "opt_out_offered": offered}}
+        relationship = {"kind": "customer", "since": since, "opt_out_offered": offered}
+        facts = {"country": "DE", "relationship": relationship}
         ref = replace(ref_of(self.prints(address), address, create=True), external_id=external_id)
         item = FactsItem(ref=ref, facts=facts)
         await record(self.services, facts=[item], now=self.clock())
 
     async def decision(self, purpose: str = "newsletter", address: str = ADA) -> Decision:
         to = [Recipient(email=address)]
-        answers = await decide_recipients(self.services, purpose, "email", to, self.clock())
+        answers = await decide_recipients(self.services, Question(purpose=purpose), to, self.clock())
         return answers[0].decision
 
     async def head(self) -> int:

@@ -8,6 +8,7 @@ import pytest
 
 from prefcenter.catalog import parse
 from prefcenter.domain.choices import Action, Source
+from prefcenter.domain.purposes import ANY
 from prefcenter.starter import config_text
 from prefcenter.storage.units import Outcome, Unit
 from tests.web.site import ADA, Clock, Site
@@ -109,8 +110,22 @@ async def test_a_yes_counts_with_the_words_it_was_said_to(site: Site) -> None:
 async def test_a_yes_that_needs_a_confirmation_is_not_claimed(site: Site) -> None:
     await site.said(Action.WITHDRAW)
     text = await save(site, await opened(site) | {"want-newsletter": "on"})
-    assert "has to be confirmed by mail" in text and "Nothing was changed" in text
+    assert "We have sent you a mail" in text and "One step is left" in text
     assert not (await site.decision()).allowed
+
+
+async def test_a_second_yes_so_soon_sends_no_second_mail_and_says_so(lite_site: Site) -> None:
+    await lite_site.said(Action.WITHDRAW)
+    await save(lite_site, await opened(lite_site) | {"want-newsletter": "on"})
+    text = await save(lite_site, await opened(lite_site) | {"want-newsletter": "on"})
+    assert "we sent you such a mail not long ago" in text and "Nothing was changed" in text
+
+
+async def test_a_yes_by_an_address_that_bounces_is_told_what_to_do(lite_site: Site) -> None:
+    await lite_site.said(Action.WITHDRAW)
+    await lite_site.said(Action.BOUNCE, ANY, ADA, Source.PROVIDER)
+    text = await save(lite_site, await opened(lite_site) | {"want-newsletter": "on"})
+    assert "mail to your address comes back" in text and "Nothing was changed" in text
 
 
 async def test_a_stop_in_one_tab_survives_a_save_in_another(site: Site) -> None:

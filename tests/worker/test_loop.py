@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from prefcenter.domain.choices import Action, Source
 from prefcenter.storage import duties
@@ -16,6 +17,7 @@ from prefcenter.storage.duties import DELIVERIES_WAIT, claim_duty, clean_up
 from prefcenter.storage.fields import to_micros
 from prefcenter.storage.journal import Journal
 from prefcenter.worker import loop
+from prefcenter.worker.duties import Duty
 from prefcenter.worker.loop import Worker, running
 from tests.databases import postgres_copy
 from tests.postgres import PostgresServer
@@ -241,3 +243,66 @@ async def test_stopping_in_the_middle_of_a_duty_leaves_the_database_free(bench: 
         await asyncio.wait_for(run, 10)
         bench.clock.now += HOUR
         await bench.outbox.endpoint(f"e{turns}")
+
+
+async def test_a_duty_that_fails_is_told_and_ends_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "DUTIES_SECONDS", 0.01)
+    done = asyncio.Event()
+
+    async def fail(_: datetime) -> None:
+        raise ZeroDivisionError
+
+    async def go_on(_: datetime) -> None:
+        done.set()
+
+    duties = (Duty("fails", timedelta(minutes=5), fail), Duty("goes-on", timedelta(minutes=5), go_on))
+    outbox = bench.outbox
+    worker = Worker(outbox.database, outbox.queue, bench.receivers, bench.clock, duties=duties)
+    with capture_logs() as logs:
+        async with running(worker), asyncio.timeout(30):
+            await done.wait()
+    [line] = [line for line in logs if line["log_level"] == "error"]
+    assert (line["event"], line["duty"]) == ("a duty failed", "fails")
+
+
+async def test_a_duty_that_takes_long_is_done_in_turns_between_the_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "DUTIES_SECONDS", NEVER)
+    done = asyncio.Event()
+    turns: list[str] = []
+
+    async def takes_long(_: datetime) -> bool:
+        turns.append("long")
+        bench.clock.pass_by(minutes=5)
+        if len(turns) > 6:
+            done.set()
+        return len(turns) <= 6
+
+    async def other(_: datetime) -> None:
+        turns.append("other")
+
+    duties = (Duty("long", HOUR, takes_long), Duty("other", timedelta(minutes=5), other))
+    outbox = bench.outbox
+    worker = Worker(outbox.database, outbox.queue, bench.receivers, bench.clock, duties=duties)
+    async with running(worker), asyncio.timeout(30):
+        await done.wait()
+    assert turns[:7] == ["long", "other"] * 3 + ["long"]
+
+
+async def test_a_worker_that_is_told_to_stop_waits_for_one_turn_of_a_long_duty(bench: Bench) -> None:
+    turns = 0
+
+    async def never_ends(_: datetime) -> bool:
+        nonlocal turns
+        turns += 1
+        worker.stop()
+        return True
+
+    outbox = bench.outbox
+    duties = (Duty("long", HOUR, never_ends),)
+    worker = Worker(outbox.database, outbox.queue, bench.receivers, bench.clock, duties=duties)
+    await asyncio.wait_for(worker.run(), 30)
+    assert turns == 1

@@ -31,6 +31,9 @@ class StandingOut(Struct, omit_defaults=True):
     until: datetime | None = None
     entry: str | None = None
     missing: tuple[str, ...] = ()
+    pending_version: int | None = None
+    review_due: bool = False
+    explanation: str = ""
 
 
 class ChoiceResult(Struct, omit_defaults=True):
@@ -57,6 +60,7 @@ class DecisionOut(Struct, omit_defaults=True):
     since: datetime | None = None
     until: datetime | None = None
     entry: str | None = None
+    review_due: bool = False
     matched: str | None = None
 
 
@@ -123,13 +127,26 @@ class DeliveryOut(Struct, omit_defaults=True):
     last_error: str | None = None
 
 
+class ToldOut(Struct, omit_defaults=True):
+    """A third party and the end of a permission: `open`, then `told`, then `confirmed` by it."""
+
+    recipient: str
+    name: str
+    purpose: str
+    state: Literal["open", "told", "confirmed"]
+    created_at: datetime
+    told_at: datetime | None = None
+    confirmed_at: datetime | None = None
+
+
 class SubjectResponse(Struct):
-    """`subject` null: nobody here has the address; its stops are kept all the same."""
+    """`subject` null: nobody here has the address; its stops are kept all the same. `told`: third parties."""
 
     subject: SubjectOut | None
     standings: list[StandingOut]
     stops: list[StopOut]
     deliveries: list[DeliveryOut]
+    told: list[ToldOut]
 
 
 class EntryOut(Struct, omit_defaults=True):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from prefcenter.storage.keys import Key
-from prefcenter.web.api import answers, reading, subjects, types, webhooks
+from prefcenter.web.api import answers, campaigns, decisions, reading, subjects, types, webhooks
 from prefcenter.web.api.auth import KeyRing
 
 
@@ -75,7 +75,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="POST",
         path="/v1/decisions",
         scope="decisions:read",
-        handler=reading.post_decisions,
+        handler=decisions.post_decisions,
         takes=types.DecisionsRequest,
         gives=answers.DecisionsResponse,
         summary="May this be sent, to each of these people?",
@@ -122,6 +122,14 @@ OPERATIONS: tuple[Operation, ...] = (
         gives=answers.ChangesResponse,
         query=(("after", "a cursor; left out: from the beginning"), ("limit", "1 to 1000; 100 if left out")),
         summary="The ledger in commit order",
+    ),
+    Operation(
+        method="GET",
+        path="/v1/campaigns",
+        scope="decisions:read",
+        handler=campaigns.get_campaigns,
+        gives=campaigns.CampaignsResponse,
+        summary="How the campaigns about new and changed purposes stand",
     ),
     Operation(
         method="GET",

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,15 +15,13 @@ from prefcenter.domain.addresses import InvalidAddress, parse_email
 from prefcenter.domain.choices import Entry
 from prefcenter.storage.keys import Key
 from prefcenter.storage.reading import Person
-from prefcenter.use_cases.decide_recipients import Answered, Recipient, decide_recipients
 from prefcenter.use_cases.mint_links import minter
 from prefcenter.use_cases.refusals import ItemError, Refused
 from prefcenter.use_cases.standings import all_standings
+from prefcenter.use_cases.third_parties import told_of
 from prefcenter.web.api.answers import (
     ChangesResponse,
     ContactOut,
-    DecisionOut,
-    DecisionsResponse,
     DeliveryOut,
     EntryOut,
     FactsOut,
@@ -37,13 +34,14 @@ from prefcenter.web.api.answers import (
     StopOut,
     SubjectOut,
     SubjectResponse,
+    ToldOut,
 )
 from prefcenter.web.api.decoding import decode
-from prefcenter.web.api.types import DecisionsRequest, LinksRequest, LookupRequest
+from prefcenter.web.api.types import LinksRequest, LookupRequest
 from prefcenter.web.errors import BadRequest, problem
 from prefcenter.web.state import web_of
 
-#: Recipients worked on at a time, so that a long call holds up nobody's opt-out.
+#: Links minted at a time, so that a long call holds up nobody's opt-out.
 CHUNK = 500
 
 MOST_CHANGES = 1000
@@ -65,54 +63,6 @@ async def get_purposes(request: Request, _: Key) -> Response:
     catalog = web_of(request).services.catalog
     purposes = [_out(PurposeOut, purpose) for purpose in catalog.purposes.values()]
     return reply(PurposesResponse(catalog=digest(catalog), purposes=purposes))
-
-
-async def post_decisions(request: Request, _: Key) -> Response:
-    web = web_of(request)
-    wanted, _body = await decode(request, DecisionsRequest)
-    recipients = [_recipient(index, one) for index, one in enumerate(wanted.recipients)]
-    now = web.now()
-    cursor = await web.services.reader.head()
-    decisions: list[DecisionOut] = []
-    for start in range(0, len(recipients), CHUNK):
-        part = recipients[start : start + CHUNK]
-        answers = await decide_recipients(
-            web.services,
-            wanted.purpose,
-            wanted.channel,
-            part,
-            now,
-            version=_given(wanted.version),
-            recipient=_given(wanted.recipient),
-        )
-        decisions += [_decision_out(answer) for answer in answers]
-        await asyncio.sleep(0)
-    response = DecisionsResponse(
-        purpose=wanted.purpose,
-        channel=wanted.channel,
-        at=now,
-        rules=digest(web.services.catalog),
-        cursor=str(cursor),
-        decisions=decisions,
-    )
-    return reply(response)
-
-
-def _recipient(index: int, given: Any) -> Recipient:
-    said = msgspec.to_builtins(given)
-    if len(said) != 1:
-        raise Refused([ItemError(index, "recipient", "name exactly one of email, external_id and id")])
-    return Recipient(**said)
-
-
-def _decision_out(answered: Answered) -> DecisionOut:
-    out = _out(DecisionOut, answered.decision)
-    out.matched = answered.matched
-    return out
-
-
-def _given(value: T | UnsetType) -> T | None:
-    return None if isinstance(value, UnsetType) else value
 
 
 async def post_links(request: Request, _: Key) -> Response:
@@ -197,7 +147,7 @@ async def _subject_response(request: Request, person: Person) -> SubjectResponse
             facts=msgspec.convert(_said(msgspec.to_builtins(person.facts)), FactsOut),
         )
     standings = all_standings(
-        web.services.catalogs.all(), person.standings, person.stops, person.facts, now=web.now()
+        web.services.catalogs.all(), person, regimes=web.services.catalogs.regimes, now=web.now()
     )
     seqs = {stop.seq for stop in person.stops} | {s.seq for s in person.standings.values() if s.seq}
     return SubjectResponse(
@@ -205,6 +155,7 @@ async def _subject_response(request: Request, person: Person) -> SubjectResponse
         standings=[_out(StandingOut, standing) for standing in standings],
         stops=[_out(StopOut, stop) for stop in person.stops],
         deliveries=[_out(DeliveryOut, delivery) for delivery in await reader.deliveries_of(seqs)],
+        told=[_out(ToldOut, one) for one in await told_of(web.services, person.subject)],
     )
 
 

@@ -81,7 +81,6 @@ async def post_choices(request: Request, key: Key) -> Response:
         create = bool(said) or item.action in ("give", "request", "defer", "reaffirm")
         ref = errors.ref(services, index, item.subject, create=create)
         named.append((ref, f"{item.purpose} {_channel(item)}"))
-        errors.check_choice(index, item)
         if ref is None:
             continue
         if said:
@@ -176,11 +175,6 @@ class Errors:
             external_id=None if subject.external_id is msgspec.UNSET else subject.external_id,
             create=create,
         )
-
-    def check_choice(self, index: int, item: ChoiceIn) -> None:
-        if item.action == "request":
-            message = "double opt-in by mail is not offered yet; record the yes of a form, or ask on the page"
-            self.add(index, "action", message)
 
     def no_duplicates(self, items: Iterable[tuple[Ref | None, str]], message: str) -> None:
         """Refuse a person who is named twice, by any of their names, for the same matter."""

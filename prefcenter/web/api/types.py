@@ -134,14 +134,15 @@ class RecipientIn(Incoming):
     id: Id | UnsetType = UNSET
 
 
-class DecisionsRequest(Incoming):
-    """`at` is not offered yet: decisions are of now."""
+class DecisionsRequest(_Dated):
+    """`at`: as known then, by the rules and the catalog of that day; left out: now."""
 
     purpose: PurposeKey
     recipients: Annotated[list[RecipientIn], Meta(max_length=100_000)]
     channel: Channel = "email"
     version: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     recipient: Short | UnsetType = UNSET
+    at: Moment | UnsetType = UNSET
 
 
 class LinkRecipient(Incoming):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from prefcenter.domain.choices import Cause
-from prefcenter.domain.purposes import Purpose
+from prefcenter.domain.purposes import Purpose, Terms
 from prefcenter.use_cases.manage_preferences import Answer, Row
 from prefcenter.use_cases.standings import PurposeStanding
 from prefcenter.web.state import Web
@@ -25,9 +25,11 @@ Fields = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownRow:
-    """One purpose as the template needs it. `words`: names the text that a yes would be said to."""
+    """One purpose as the template needs it. `terms`: what they have agreed to, where that is not the newest.
+    `words`: names the text that a yes would be said to."""
 
     purpose: Purpose
+    terms: Terms
     standing: PurposeStanding
     shown: str
     recipients: Sequence[str]
@@ -39,24 +41,20 @@ class PreferenceForm:
     """Shows rows and reads answers with the words of one catalog and one language."""
 
     def __init__(self, web: Web) -> None:
-        self._catalog = web.services.catalog
+        self._names = web.services.catalogs.in_force.recipients
         labels = vars(web.templates.environment().get_template("pages/labels.txt").module)
         self._yes, self._no, self._objection = (str(labels[name]) for name in ("yes", "no", "objection"))
 
     def row(self, row: Row) -> ShownRow:
         return ShownRow(
             purpose=row.purpose,
+            terms=_terms(row),
             standing=row.standing,
             shown=_shown(row.standing),
-            recipients=self._recipients(row.purpose),
+            recipients=self._recipients(_terms(row)),
             is_objection=row.purpose.is_objected_to,
-            words=_digest(self._wording(row.purpose, on=True)),
+            words=_digest(self._wording(row, on=True)),
         )
-
-    def shown_seq(self, fields: Fields) -> int:
-        """The ledger's head when the page was made; 0, older than every stop, where it cannot be read."""
-        text = next((value for name, value in fields if name == "shown_seq"), "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
 
     def answers(self, fields: Fields, rows: Sequence[Row]) -> dict[str, Answer]:
         """What was chosen, by purpose. Where a form says both yes and no, it is no."""
@@ -71,20 +69,33 @@ class PreferenceForm:
             shown = next(
                 (state for word, state in _SHOWN.items() if (f"shown-{key}", word) in said), wanted == OFF
             )
-            wording = self._wording(row.purpose, on=wanted == ON)
+            wording = self._wording(row, on=wanted == ON)
             as_read = wanted == OFF or (f"words-{key}", _digest(wording)) in said
-            answers[key] = Answer(shown=shown, wanted=wanted == ON, wording=wording if as_read else None)
+            answers[key] = Answer(
+                shown=shown,
+                wanted=wanted == ON,
+                wording=wording if as_read else None,
+                version=_terms(row).version,
+            )
         return answers
 
-    def _wording(self, purpose: Purpose, *, on: bool) -> str:
+    def _wording(self, row: Row, *, on: bool) -> str:
         """All that was read beside an answer, the answer's own words last."""
-        no = self._objection if purpose.is_objected_to else self._no
-        lines = [purpose.title, purpose.description, *self._recipients(purpose), self._yes if on else no]
+        no = self._objection if row.purpose.is_objected_to else self._no
+        terms = _terms(row)
+        lines = [terms.title, terms.description, *self._recipients(terms), self._yes if on else no]
         return "\n".join(lines)
 
-    def _recipients(self, purpose: Purpose) -> Sequence[str]:
-        known = self._catalog.recipients
-        return [known[key].name for key in purpose.recipients if key in known]
+    def _recipients(self, terms: Terms) -> Sequence[str]:
+        return [self._names[key].name for key in terms.recipients if key in self._names]
+
+
+def _terms(row: Row) -> Terms:
+    """A change that they did not agree to is a question of its own, and nothing that they have."""
+    version = row.standing.version
+    if row.standing.pending_version is None or version is None or not row.standing.allowed:
+        return row.purpose.terms
+    return row.purpose.terms_of(version)
 
 
 def _shown(standing: PurposeStanding) -> str:

@@ -17,7 +17,7 @@ from prefcenter.use_cases.manage_preferences import (
     show_preferences,
     stop_all_marketing,
 )
-from prefcenter.web.body import PUBLIC_LIMIT, read_body, read_form
+from prefcenter.web.body import PUBLIC_LIMIT, read_body, read_form, read_shown_seq
 from prefcenter.web.errors import not_found
 from prefcenter.web.pages.preference_form import PreferenceForm
 from prefcenter.web.state import Web, page, web_of
@@ -50,6 +50,7 @@ async def _show(
         shown_seq=shown.shown_seq,
         address=mask(shown.address or ""),
         rows=[form.row(row) for row in shown.rows],
+        questions=shown.questions,
     )
 
 
@@ -65,7 +66,7 @@ async def _act(request: Request, web: Web, link: ManageLink) -> Response:
     saved = await save_preferences(
         web.services,
         link,
-        shown_seq=form.shown_seq(fields),
+        shown_seq=read_shown_seq(fields),
         answers=form.answers(fields, shown.rows),
         now=web.now(),
     )

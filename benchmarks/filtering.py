@@ -1,0 +1,100 @@
+"""`prefcenter filter` of a long list against bare COPY in, join, COPY out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import asyncpg
+
+from benchmarks.clicks import address_of
+from benchmarks.people import fill, settings_of
+from benchmarks.report import Figure
+from benchmarks.servers import instance
+from prefcenter.domain.addresses import Fingerprinter
+from prefcenter.settings import Settings
+from prefcenter.storage.sweep import join_sql
+from tests.databases import run
+
+PEOPLE = int(os.environ.get("BENCH_PEOPLE", "1_000_000"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+#: Of every hundred rows so many are of nobody here.
+UNKNOWN = 5
+
+
+def write_list(path: Path) -> list[str]:
+    """As many rows as there are people, shuffled. Returns their addresses."""
+    emails = [address_of(number + PEOPLE * (number % 100 < UNKNOWN)) for number in range(PEOPLE)]
+    random.Random(1).shuffle(emails)
+    with path.open("w") as file:
+        file.write("email,name,segment\n")
+        for number, email in enumerate(emails):
+            file.write(f"{email},Reader {number},segment-{number % 7}\n")
+    return emails
+
+
+def filtered(environ: Mapping[str, str], folder: Path, file: Path, out: Path) -> float:
+    """Seconds of the command."""
+    begun = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "prefcenter", "filter", "--purpose", "newsletter", str(file), str(out)],
+        cwd=folder,
+        env={**environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - begun
+
+
+async def bare(settings: Settings, emails: list[str]) -> float:
+    """Seconds of the same join over the same rows, with the fingerprints ready in memory."""
+    of = Fingerprinter(settings.pepper.reveal().encode()).of_text
+    asked = [(number, *of(email)) for number, email in enumerate(emails)]
+    connection = await asyncpg.connect(settings.database_url.replace("postgres://", "postgresql://", 1))
+
+    async def nowhere(_: bytes) -> None: ...
+
+    sql = join_sql(dated=False).replace("$1", "'email'").replace("$2", "'newsletter'")
+    try:
+        begun = time.perf_counter()
+        async with connection.transaction():
+            await connection.execute(
+                "CREATE TEMP TABLE asked (n int, narrow bytea, wide bytea) ON COMMIT DROP"
+            )
+            await connection.copy_records_to_table("asked", records=asked, columns=["n", "narrow", "wide"])
+            await connection.execute("ANALYZE asked")
+            await connection.copy_from_query(sql, output=nowhere, format="binary")
+        return time.perf_counter() - begun
+    finally:
+        await connection.close()
+
+
+def main() -> list[Figure]:
+    with instance("postgres") as (folder, environ):
+        settings = settings_of(environ, Path(folder))
+        run(fill(settings, PEOPLE))
+        file, out = Path(folder) / "list.csv", Path(folder) / "kept.csv"
+        emails = write_list(file)
+        rounds = []
+        for _ in range(ROUNDS):
+            plain = asyncio.run(bare(settings, emails))
+            rounds.append((filtered(environ, Path(folder), file, out), plain))
+        kept = sum(1 for _ in out.open()) - 1
+    if kept != sum(number % 100 >= UNKNOWN for number in range(PEOPLE)):
+        raise RuntimeError(f"{kept} rows were kept")
+    ratio = statistics.median(ours / plain for ours, plain in rounds)
+    ours, plain = (statistics.median(seconds) for seconds in zip(*rounds, strict=True))
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    detail = f"{ours:.1f} s against {plain:.1f} s, {PEOPLE / ours:,.0f} rows/s, {ROUNDS} rounds"
+    return [
+        Figure(f"filter of {PEOPLE:,} rows / bare COPY in, join, COPY out", ratio, detail, at_most=1.6),
+        Figure("memory of filter, MB", memory, "its peak", at_most=200),
+    ]

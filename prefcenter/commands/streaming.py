@@ -1,0 +1,90 @@
+"""What the commands that pass a CSV through have in common: reading rows, a bar, the same dialect out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO, cast
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from prefcenter.commands.errors import CommandError
+from prefcenter.tables.errors import TableError
+from prefcenter.tables.streams import Table
+
+#: Bad rows that are named; the rest is counted.
+NAMED = 20
+
+
+def refuse_the_same(source: Path | None, target: Path | None) -> None:
+    """Raises CommandError where the file that is read would be written over."""
+    if source and target and source.exists() and target.exists() and target.samefile(source):
+        raise CommandError(f"{target}: is the file that is read; write to another one")
+
+
+@contextmanager
+def raw_writer(path: Path | None, table: Table) -> Iterator[Callable[[bytes], None]]:
+    """Writes bytes of UTF-8 in the encoding of the table that is read. `path` None or `-`: standard output.
+
+    Raises TableError if the file cannot be opened.
+    """
+    encoding = table.dialect.encoding
+    if path is None or str(path) == "-":
+        wrapped = io.TextIOWrapper(sys.stdout.buffer, encoding=encoding, newline="")
+        try:
+            yield lambda raw: cast(None, wrapped.write(raw.decode()))
+        finally:
+            wrapped.detach()
+        return
+    with _opened(path, encoding) as file:
+        yield lambda raw: cast(None, file.write(raw.decode()))
+
+
+def _opened(path: Path, encoding: str) -> TextIO:
+    try:
+        return cast(TextIO, path.open("w", encoding=encoding, newline=""))
+    except OSError as error:
+        raise TableError(f"{path}: {error.strerror}") from error
+
+
+def line_of(table: Table, cells: Sequence[str]) -> bytes:
+    """Cells as a line of the table."""
+    text = io.StringIO(newline="")
+    dialect = table.dialect
+    csv.writer(text, delimiter=dialect.delimiter, lineterminator=dialect.line_end).writerow(cells)
+    return text.getvalue().encode()
+
+
+def cells_of(table: Table, raw: bytes) -> list[str]:
+    """The cells of a row that was read, from its bytes."""
+    lines = io.StringIO(raw.decode(), newline="")
+    return next(csv.reader(lines, delimiter=table.dialect.delimiter, strict=True))
+
+
+class Namer:
+    """Names the first bad rows on standard error, by line and reason, never by what is in them."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(self, line: int, reason: str) -> None:
+        self.number += 1
+        if self.number <= NAMED:
+            print(f"line {line}: {reason}", file=sys.stderr)
+        elif self.number == NAMED + 1:
+            print("… more rows are bad", file=sys.stderr)
+
+
+@contextmanager
+def progress(table: Table, title: str) -> Iterator[Callable[[], None]]:
+    """A bar by bytes on a terminal, silence in a pipe."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=table.size)
+        yield lambda: bar.update(task, completed=table.bytes_read)

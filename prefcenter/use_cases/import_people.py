@@ -1,0 +1,212 @@
+"""Import people, facts and choices from a table: a chunk a transaction, with how far the file has come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from prefcenter.domain.addresses import parse_email
+from prefcenter.domain.choices import STOPS, Action, Choice, Effect, Source
+from prefcenter.domain.purposes import ANY
+from prefcenter.storage.imports import MOVE_ON, ImportRun, moved_on
+from prefcenter.storage.units import ChoiceItem, FactsItem, Outcome, Ref, Unit, UnitRefused
+from prefcenter.tables.importing import Bad, Found, Skipped
+from prefcenter.use_cases.record_choices import choice_errors
+from prefcenter.use_cases.services import Services
+
+#: Rows in one transaction. Whoever clicks *unsubscribe* meanwhile waits for one of them at the most.
+CHUNK = 64
+
+Row = Found | Bad | Skipped
+
+RECORDED, FACTS, SKIPPED, REJECTED = "recorded", "facts", "skipped", "rejected"
+
+
+class Fate(NamedTuple):
+    """What became of a row, and why where it was not recorded as it is."""
+
+    row: Row
+    what: str
+    reason: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it is counted as: `recorded give`, `skipped already_known`, `rejected`…"""
+        if self.what == REJECTED:
+            return REJECTED
+        action = self.row.action if isinstance(self.row, Found) and self.what == RECORDED else None
+        return " ".join(filter(None, (self.what, action or self.reason)))
+
+
+class _Wanted(NamedTuple):
+    """A row that goes to the journal: its items. `reason`: why its choice does not come along."""
+
+    place: int
+    facts: FactsItem | None
+    choice: ChoiceItem | None
+    reason: str | None = None
+
+
+class Importer:
+    """Records what a table says. `run` None: a rehearsal, which writes nothing.
+
+    What an import cannot do (a yes where anything was ever said, a yes without evidence, a stop that stands
+    already) leaves no entry; the fate of the row says why.
+    """
+
+    def __init__(self, services: Services, run: ImportRun | None, now: Callable[[], datetime]) -> None:
+        self._services = services
+        self._run = run
+        self._now = now
+        self.counts: Counter[str] = Counter(run.counts if run else {})
+        self.position = run.position if run else 0
+
+    async def take(self, rows: Iterable[Row], told: Callable[[Fate], None]) -> None:
+        """Record every row, and tell what became of each. Raises StorageUnavailable and TableError."""
+        for chunk in _chunks(rows):
+            begun = time.monotonic()
+            for fate in await self._take(chunk):
+                told(fate)
+            if self._run is not None and self._services.database.dialect == "sqlite":
+                # SQLite gives the lock to whoever happens to ask: leave the others as much time as we took.
+                await asyncio.sleep(time.monotonic() - begun)
+
+    async def _take(self, chunk: Sequence[Row]) -> list[Fate]:
+        now = self._now()
+        fates: dict[int, Fate] = {}
+        wanted: list[_Wanted] = []
+        for place, row in enumerate(chunk):
+            found = self._wanted(place, row, now)
+            if isinstance(found, Fate):
+                fates[place] = found
+            else:
+                wanted.append(found)
+        while True:
+            try:
+                outcome = await self._record(chunk, wanted, fates, now)
+                break
+            except UnitRefused as error:
+                # One row is at odds with what is known; the others go on without it.
+                odd = wanted.pop(error.index)
+                fates[odd.place] = Fate(chunk[odd.place], REJECTED, f"{error.field}: {error}")
+        fates |= dict(_fates(chunk, wanted, outcome))
+        self.counts += _counted(fates)
+        self.position = chunk[-1].position
+        return [fates[place] for place in range(len(chunk))]
+
+    async def _record(
+        self, chunk: Sequence[Row], wanted: Sequence[_Wanted], fates: dict[int, Fate], now: datetime
+    ) -> Outcome:
+        numbered = [_numbered(one, index) for index, one in enumerate(wanted)]
+        run = self._run
+
+        def companions(outcome: Outcome) -> list[Any]:
+            assert run is not None
+            counts = self.counts + _counted({**fates, **dict(_fates(chunk, wanted, outcome))})
+            return [(MOVE_ON, moved_on(run, chunk[-1].position, counts, now, done=False))]
+
+        unit = Unit(
+            now=now,
+            facts=tuple(one.facts for one in numbered if one.facts is not None),
+            choices=tuple(one.choice for one in numbered if one.choice is not None),
+            companions=None if run is None else companions,
+            told=False,
+            sparing=True,
+        )
+        journal = self._services.journal
+        return await (journal.rehearse(unit) if run is None else journal.record(unit))
+
+    def _wanted(self, place: int, row: Row, now: datetime) -> _Wanted | Fate:
+        """What of a row goes to the journal, or its fate where nothing does."""
+        if isinstance(row, Bad):
+            return Fate(row, REJECTED, row.reason)
+        if isinstance(row, Skipped):
+            return Fate(row, SKIPPED, row.reason)
+        parsed = parse_email(row.email)
+        narrow, wide = self._services.fingerprinter.of_email(parsed)
+        ref = Ref(wide=wide, narrow=narrow, address=parsed.narrow, external_id=row.external_id, create=True)
+        choice = _choice(row, ref) if row.action is not None else None
+        if choice is not None:
+            errors = choice_errors(self._services, 0, choice, now)
+            if errors:
+                return Fate(row, REJECTED, "; ".join(f"{one.field}: {one.message}" for one in errors))
+            if choice.choice.action in STOPS:
+                return _Wanted(place, None, choice)
+        facts = None
+        if row.facts or row.external_id:
+            facts = FactsItem(ref=ref, facts=msgspec.to_builtins(row.facts))
+        if choice is None or _is_proved(choice.choice):
+            return _Wanted(place, facts, choice)
+        # A yes without proof makes nobody known; a relationship may be a basis of its own.
+        if facts is None or "relationship" not in facts.facts:
+            return Fate(row, SKIPPED, "no_evidence")
+        return _Wanted(place, facts, None, "no_evidence")
+
+
+def _choice(row: Found, ref: Ref) -> ChoiceItem:
+    action = Action(row.action or "")
+    purpose = row.purpose or ANY
+    choice = Choice(
+        action=action,
+        source=Source.IMPORT,
+        purpose=purpose,
+        channel=row.channel or (ANY if purpose == ANY else "email"),
+        stated_at=row.occurred_at,
+        wording=row.evidence.get("wording"),
+    )
+    if action in STOPS:
+        # A stop needs nobody to be made known, and holds for the address whoever has it.
+        ref = replace(ref, external_id=None, create=False)
+    return ChoiceItem(ref=ref, choice=choice, evidence={"method": "import", **row.evidence})
+
+
+def _is_proved(choice: Choice) -> bool:
+    return choice.stated_at is not None and bool((choice.wording or "").strip())
+
+
+def _numbered(wanted: _Wanted, index: int) -> _Wanted:
+    """With its place in the unit, by which the journal names one that it refuses."""
+    facts = replace(wanted.facts, index=index) if wanted.facts is not None else None
+    choice = replace(wanted.choice, index=index) if wanted.choice is not None else None
+    return wanted._replace(facts=facts, choice=choice)
+
+
+def _fates(chunk: Sequence[Row], wanted: Sequence[_Wanted], outcome: Outcome) -> Iterator[tuple[int, Fate]]:
+    results = iter(outcome.results)
+    for one in wanted:
+        row = chunk[one.place]
+        if one.choice is None:
+            yield one.place, Fate(row, FACTS, one.reason)
+            continue
+        result = next(results)
+        if result.effect is Effect.NONE:
+            yield one.place, Fate(row, SKIPPED, result.reason)
+        else:
+            yield one.place, Fate(row, RECORDED)
+
+
+def _counted(fates: dict[int, Fate]) -> Counter[str]:
+    return Counter(fate.kind for fate in fates.values())
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Nobody is twice in one: what was said twice is recorded in its order."""
+    chunk: list[Row] = []
+    seen: set[str] = set()
+    for row in rows:
+        names = {row.email.casefold(), f"id {row.external_id}"} if isinstance(row, Found) else set()
+        names.discard("id None")
+        if len(chunk) == CHUNK or names & seen:
+            yield chunk
+            chunk, seen = [], set()
+        chunk.append(row)
+        seen |= names
+    if chunk:
+        yield chunk

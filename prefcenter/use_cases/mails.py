@@ -1,0 +1,18 @@
+"""Every kind of mail of ours, by its name in the table `mail`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prefcenter.storage.third_parties import THIRD_PARTY
+from prefcenter.use_cases import confirming
+from prefcenter.use_cases.asking_mail import CAMPAIGN_MAILS
+from prefcenter.use_cases.confirmation_mail import CONFIRMATION
+from prefcenter.use_cases.mailing import Composer
+from prefcenter.use_cases.third_party_mail import THIRD_PARTY_MAIL
+
+COMPOSERS: Mapping[str, Composer] = {
+    confirming.KIND: CONFIRMATION,
+    THIRD_PARTY: THIRD_PARTY_MAIL,
+    **CAMPAIGN_MAILS,
+}

@@ -1,0 +1,55 @@
+"""`GET /v1/campaigns`: how far each campaign has come, and what people answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from prefcenter.storage.campaigns import Campaigns, Progress
+from prefcenter.storage.keys import Key
+from prefcenter.web.state import web_of
+
+
+class CampaignOut(Struct, omit_defaults=True):
+    """`kind` page: answers of people who were not mailed, but asked on their preferences page."""
+
+    id: str
+    purpose: str
+    version: int
+    kind: Literal["ask", "notice", "page"]
+    state: Literal["running", "done"]
+    per_minute: int
+    created_at: datetime
+    queued: int
+    asked: int
+    yes: int
+    no: int
+    later: int
+    seen: int
+    silent: int
+    not_askable: dict[str, int]
+    ended_at: datetime | None = None
+
+
+class CampaignsResponse(Struct):
+    campaigns: list[CampaignOut]
+
+
+async def get_campaigns(request: Request, _: Key) -> Response:
+    found = await Campaigns(web_of(request).services.database).progress()
+    body = CampaignsResponse(campaigns=[_out(one) for one in found])
+    return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+def _out(progress: Progress) -> CampaignOut:
+    known = {name: getattr(progress, name) for name in progress.__slots__ if name != "campaign"}
+    return msgspec.convert(
+        {**{name: getattr(progress.campaign, name) for name in progress.campaign.__slots__}, **known},
+        CampaignOut,
+        from_attributes=True,
+    )
