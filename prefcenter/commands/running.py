@@ -18,6 +18,7 @@ from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
 from prefcenter.settings import Settings
 from prefcenter.storage import orm
+from prefcenter.use_cases.staying_current import staying_current
 
 #: How long a stopping server waits for requests to end.
 GRACE_SECONDS = 20
@@ -94,4 +95,5 @@ async def work(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
         structlog.get_logger(__name__).info("working", database=services.database.dialect)
-        await worker.run()
+        async with staying_current(services):
+            await worker.run()

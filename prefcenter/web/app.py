@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
-import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from prefcenter.mail.render import Templates
-from prefcenter.storage.database import StorageUnavailable
 from prefcenter.use_cases.services import Services
+from prefcenter.use_cases.staying_current import staying_current
 from prefcenter.web.errors import HANDLERS
 from prefcenter.web.routes import ROUTES
 from prefcenter.web.security import SecurityHeaders
 from prefcenter.web.state import Web
-
-#: Another process's `apply` is seen within this time.
-REFRESH_SECONDS = 1.0
-
-log = structlog.get_logger(__name__)
 
 
 def create_app(
@@ -42,18 +35,12 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with services() as opened:
             web.services = opened
-            ending = asyncio.Event()
-            refreshing = asyncio.create_task(_refresh(opened, ending))
-            try:
+            async with staying_current(opened):
                 if beside is None:
                     yield
                 else:
                     async with beside(opened):
                         yield
-            finally:
-                # Told, not cancelled: a cancellation can get lost inside a driver.
-                ending.set()
-                await refreshing
 
     app = Starlette(
         routes=[*ROUTES, *(more_routes or [])],
@@ -65,15 +52,3 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.web = web
     return app
-
-
-async def _refresh(services: Services, ending: asyncio.Event) -> None:
-    while not ending.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(ending.wait(), REFRESH_SECONDS)
-            return
-        try:
-            if await services.catalogs.refresh():
-                log.info("catalog reloaded")
-        except StorageUnavailable as error:
-            log.warning("catalog not reloaded", error=str(error))

@@ -95,7 +95,8 @@ def test_ndjson_says_the_same_as_csv(tmp_path: Path) -> None:
     path = written(tmp_path, text, "people.ndjson")
     first, second = found_in(path)
     (expected,) = found_in(a_row(tmp_path))
-    assert first[2:] == expected[2:]
+    # All that it says, but for the place and the row itself.
+    assert first[2:-1] == expected[2:-1]
     assert (second.line, second.action, second.purpose, second.external_id) == (3, "withdraw", "*", "7")
 
 
