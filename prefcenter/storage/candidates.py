@@ -51,15 +51,16 @@ def _named(table: str, columns: str) -> str:
     return ", ".join(f"{table}.{name}" for name in columns.split(", "))
 
 
-# A row for each stop of each person at each address; `n` is the place of the address in the question.
+# A row for each stop of each person at each address; `n` is the place of the address in the question. The
+# addresses are of email, whatever channel is asked about.
 _CANDIDATES = f"""
 SELECT a.n, c.narrow, {{since}}, f.body, {_named("g", STANDING_COLUMNS)}, {_named("t", STOP_COLUMNS)}
 FROM {{asked}}
-LEFT JOIN contact_point c ON c.wide = a.wide AND c.channel = $1
+LEFT JOIN contact_point c ON c.wide = a.wide AND c.channel = 'email'
 {{subject}}
 LEFT JOIN fact f ON f.subject_id = c.subject_id
 LEFT JOIN standing g ON g.subject_id = c.subject_id AND g.purpose = $2 AND g.channel = $1
-LEFT JOIN contact_point o ON o.subject_id = c.subject_id AND o.channel <> $1
+LEFT JOIN contact_point o ON o.subject_id = c.subject_id AND o.channel <> 'email'
 LEFT JOIN stop t ON t.wide {{of_these}} AND t.purpose IN ('*', $2)
 WHERE c.id IS NOT NULL OR t.id IS NOT NULL
 """
@@ -141,7 +142,7 @@ def _in_order(found: Iterable[Row], addresses: Sequence[Fingerprints]) -> list[C
         else:
             grouped[place].append(row)
     return [
-        _candidate(of_one, address) if of_one else NOBODY
+        candidate_of(of_one, address) if of_one else NOBODY
         for of_one, address in zip(grouped, addresses, strict=True)
     ]
 
@@ -149,7 +150,8 @@ def _in_order(found: Iterable[Row], addresses: Sequence[Fingerprints]) -> list[C
 _NONE: list[Row] = []
 
 
-def _candidate(of_one: list[Row], address: Fingerprints) -> Candidate:
+def candidate_of(of_one: list[Row], address: Fingerprints) -> Candidate:
+    """From all rows of an address."""
     if len(of_one) > 1:
         narrows = {row[1] for row in of_one}
         if address.narrow not in narrows and len(narrows) > 1:

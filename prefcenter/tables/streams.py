@@ -125,7 +125,14 @@ def _csv(lines: Lines, encoding: str, bare: bool) -> tuple[list[str], Iterator[R
 
 def _csv_rows(lines: Lines, delimiter: str, width: int) -> Iterator[Row]:
     records = csv.reader(lines.pull(), delimiter=delimiter, strict=True)
+    plain = lines.plain
     while True:
+        # The usual line needs no reader that knows of quotes.
+        while (text := plain()) is not None:
+            cells = text.rstrip("\r\n").split(delimiter)
+            if cells != [""]:
+                fault = None if len(cells) == width else _miscounted(len(cells), width)
+                yield Row(lines.line, lines.position, cells, fault, lines.raw)
         number = lines.line + 1
         try:
             cells = next(records)

@@ -11,13 +11,17 @@ from itertools import islice
 from prefcenter.domain.addresses import Fingerprints, InvalidAddress
 from prefcenter.domain.decide import Decision, decide, may_send
 from prefcenter.storage.candidates import MOST, NOBODY, Candidate, Matter, candidates, ledger_head
+from prefcenter.storage.database import PostgresDatabase
 from prefcenter.storage.reading import Person
+from prefcenter.storage.sweep import candidates_of_many
 from prefcenter.use_cases.ahead import ahead
 from prefcenter.use_cases.decide_one import decide_safely
 from prefcenter.use_cases.services import Services
 
 #: So many addresses are looked up together with whatever else waits; more make statements of their own.
 _FEW = 50
+#: So many are joined with whole tables: about where that costs less than looking each of them up.
+_MANY = 20_000
 #: Decided on in one go, so that a long call holds up nobody's opt-out.
 _AT_ONCE = 250
 
@@ -65,10 +69,43 @@ async def decide_addresses(
     """The ledger's head as it was before, and a decision for each address, in order."""
     if len(addresses) > _FEW:
         head = await ledger_head(services.database)
+        if len(addresses) >= _MANY and isinstance(services.database, PostgresDatabase):
+            return head, await _decide_many(services, services.database, question, addresses, now)
         return head, [one async for part in decide_stream(services, question, addresses, now) for one in part]
     prints, places = _fingerprints(services, addresses)
     head, found = await services.lookups.ask(prints, matter_of(services, question))
     return head, _in_places(found, places, len(addresses), _answerer(services, question, now))
+
+
+async def _decide_many(
+    services: Services,
+    database: PostgresDatabase,
+    question: Question,
+    addresses: Sequence[str],
+    now: datetime,
+) -> list[Answered]:
+    """By one join. Whoever has several stops, addresses or spellings is looked up again, by themselves."""
+    answer = _answerer(services, question, now)
+    matter = matter_of(services, question)
+    prints, places = _fingerprints(services, addresses)
+    found: list[Answered | None] = [None] * len(prints)
+    closer: set[int] = set()
+    async for part in candidates_of_many(database, prints, matter):
+        for number, candidate in part:
+            if found[number] is not None:
+                closer.add(number)
+            found[number] = answer(candidate)
+    again = sorted(closer)
+    for start in range(0, len(again), MOST["postgres"]):
+        some = again[start : start + MOST["postgres"]]
+        looked_up = await candidates(database, [prints[number] for number in some], matter)
+        for number, candidate in zip(some, looked_up, strict=True):
+            found[number] = answer(candidate)
+    nobody = answer(NOBODY)
+    answers = [_INVALID] * len(addresses)
+    for place, one in zip(places, found, strict=True):
+        answers[place] = one or nobody
+    return answers
 
 
 async def decide_stream(

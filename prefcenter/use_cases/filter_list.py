@@ -7,8 +7,10 @@ from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
 
-from prefcenter.domain.addresses import InvalidAddress
+from prefcenter.domain.addresses import Fingerprints, InvalidAddress
 from prefcenter.storage.database import PostgresDatabase
 from prefcenter.storage.sweep import SHAPE, sweep
 from prefcenter.use_cases.decide_recipients import INVALID, Question, decide_stream, decider, matter_of
@@ -25,8 +27,7 @@ _AT_ONCE = 2_000
 _PRINT = 16
 
 
-@dataclass(frozen=True, slots=True)
-class ListRow:
+class ListRow(NamedTuple):
     """`raw`: as it stands in the file."""
 
     email: str
@@ -41,6 +42,19 @@ class Block:
     ends: array[int] = field(default_factory=lambda: array("Q"))
     prints: bytearray = field(default_factory=bytearray)
     places: array[int] = field(default_factory=lambda: array("I"))
+
+    def add(self, rows: Iterable[ListRow], of_text: Callable[[str], Fingerprints]) -> None:
+        raw, ends, prints, places = self.raw, self.ends, self.prints, self.places
+        for email, line in rows:
+            raw += line
+            try:
+                narrow, wide = of_text(email)
+            except InvalidAddress:
+                pass
+            else:
+                prints += narrow + wide
+                places.append(len(ends))
+            ends.append(len(raw))
 
     def rows(self) -> Iterator[bytes]:
         begins = 0
@@ -121,25 +135,14 @@ async def filter_list(
 
 async def _blocks(services: Services, rows: Iterable[ListRow]) -> AsyncIterator[Block]:
     most = _MOST_ROWS if services.database.dialect == "postgres" else _MOST_ROWS_SQLITE
-    of_text = services.fingerprinter.of_text
+    left = iter(rows)
     block = Block()
-    for number, row in enumerate(rows):
-        if number % _AT_ONCE == 0:
-            await asyncio.sleep(0)
-        place = len(block.ends)
-        block.raw += row.raw
-        block.ends.append(len(block.raw))
-        try:
-            narrow, wide = of_text(row.email)
-        except InvalidAddress:
-            pass
-        else:
-            block.prints += narrow
-            block.prints += wide
-            block.places.append(place)
+    while some := list(islice(left, _AT_ONCE)):
+        block.add(some, services.fingerprinter.of_text)
         if len(block.ends) >= most or len(block.raw) >= _MOST_BYTES:
             yield block
             block = Block()
+        await asyncio.sleep(0)
     if block.ends:
         yield block
 

@@ -261,6 +261,12 @@ def test_data_of_the_very_moment_is_not_older_than_a_purpose(by: timedelta) -> N
         assert (found.allowed, found.reason) == expected
 
 
+def test_of_whom_nothing_is_known_nothing_is_known_to_be_new_enough() -> None:
+    new = replace(TIPS, since=utc(2026, 6, 1))
+    assert ask(utc(2026, 9, 2), "US", new).reason == "choice_pending"
+    assert ask(utc(2026, 9, 2), "US", TIPS).reason == "opt_out_regime"
+
+
 def test_a_notice_holds_back_what_is_new_and_not_what_was() -> None:
     applied, begins = utc(2026, 1, 30), utc(2026, 3, 1)
     second = with_version(NEWSLETTER, applied, notice=True, recipients=("partner",))

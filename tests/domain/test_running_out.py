@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from prefcenter.domain.choices import Action, Effect, Proof, Source, Status, takes_away
+from prefcenter.domain.choices import Action, Cause, Effect, Proof, Source, Status, takes_away
 from prefcenter.domain.decide import decide
 from prefcenter.domain.facts import Facts
 from prefcenter.domain.purposes import Purpose
@@ -79,6 +79,39 @@ def test_a_forgotten_question_leaves_what_they_were_told() -> None:
     told.tell(Action.EXPIRE, Source.SYSTEM, OFFERS)
     told.now += 30 * DAY
     assert version_held(told) == 2
+
+
+def test_a_forgotten_question_leaves_a_yes_that_was_over_before_it() -> None:
+    told = Told()
+    told.yes(version=2)
+    for _ in range(2):
+        told.tell(Action.EXPIRE, Source.SYSTEM)
+        standing = told.standing()
+        assert standing is not None
+        assert (standing.status, told.decision().reason) == (Status.EXPIRED, "expired")
+        told.tell(Action.ASK, LINK)
+        assert told.decision().reason == "requested"
+
+
+def test_what_ran_out_is_known_to_have_been_of_a_version() -> None:
+    """Third parties of that version hear of whatever ends it."""
+    told = Told()
+    told.yes(version=2)
+    told.tell(Action.EXPIRE, Source.SYSTEM)
+    standing = told.standing()
+    assert standing is not None
+    assert (standing.version, standing.proof) == (2, Proof.NONE)
+
+
+def test_a_complaint_that_was_answered_asks_for_no_longer_rest() -> None:
+    told = Told()
+    told.stopped_by(Cause.COMPLAINED)
+    assert told.tell(Action.GIVE, Source.FORM).reason == "needs_confirmation"
+    told.yes()
+    told.tell(Action.WITHDRAW, Source.ONE_CLICK)
+    assert told.tell(Action.REQUEST, Source.OPERATOR, after=DAY - HOUR).reason == "asked_recently"
+    assert told.tell(Action.REQUEST, Source.OPERATOR, after=DAY).effect is Effect.PENDING
+    assert told.tell(Action.REQUEST, Source.OPERATOR, SHARING, after=2 * DAY).reason == "asked_recently"
 
 
 def test_a_request_may_strengthen_a_yes_that_is_not_proved_well_enough() -> None:
@@ -186,6 +219,17 @@ def test_a_no_to_a_change_and_a_pause_go_along_to_a_new_address() -> None:
     standing = told.standing(OFFERS)
     assert standing is not None
     assert (standing.status, standing.seq, standing.proof) == (Status.DEFERRED, None, Proof.NONE)
+
+
+def test_each_of_them_goes_along_alone_too() -> None:
+    told = Told()
+    told.tell(Action.DECLINE, LINK, OFFERS, version=2)
+    told.tell(Action.DEFER, Source.FORM, until=NOW + 90 * DAY)
+    told.move(ADA, BO)
+    declined, paused = told.standing(OFFERS), told.standing()
+    assert declined is not None and paused is not None
+    assert (declined.status, declined.declined, declined.until) == (Status.INFORMED, 2, None)
+    assert (paused.status, paused.declined, paused.until) == (Status.DEFERRED, None, NOW + 90 * DAY)
 
 
 def test_a_pause_that_is_over_is_left_behind() -> None:

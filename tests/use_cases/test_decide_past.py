@@ -96,4 +96,4 @@ def test_a_past_moment_is_answered_as_it_was_then(tmp_path: Path, database_url: 
 
 @pytest.mark.torture
 def test_very_many_past_moments_are_answered_as_they_were(tmp_path: Path, database_url: str) -> None:
-    any_history(tmp_path, database_url, examples=300, longest=40)
+    any_history(tmp_path, database_url, examples=100, longest=40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from prefcenter.bootstrap import utc_now
+from prefcenter.catalog import read
+from prefcenter.domain.purposes import Channel
 from prefcenter.domain.regimes import add_months
 from prefcenter.use_cases import filter_list as filtering
 from prefcenter.use_cases.decide_recipients import Question, decide_addresses
@@ -99,3 +102,37 @@ async def test_a_list_is_filtered_as_its_rows_are_decided_one_by_one(api, monkey
 async def test_a_list_of_nobody_is_filtered_too(api):
     assert await all_of(api, "newsletter", []) == []
     assert await all_of(api, "newsletter", ["x@example.com"]) == [(False, "never_asked")]
+
+
+async def test_an_address_is_one_of_email_whatever_channel_is_asked_about(api, tmp_path):
+    """Somebody is named by their email address, and a text message is to be sent."""
+    catalog = read(api.services.settings.config)
+    purpose = replace(catalog.purposes["newsletter"], channels=(Channel.EMAIL, Channel.SMS))
+    wanted = replace(catalog, purposes={**catalog.purposes, "newsletter": purpose})
+    await api.services.catalogs.apply(wanted, utc_now())
+    await api.choose("ada@example.com", channel="sms")
+    question = Question(purpose="newsletter", channel="sms")
+
+    for emails in (["ada@example.com"], ["ada@example.com", *(address(n) for n in range(60))]):
+        _, answers = await decide_addresses(api.services, question, emails, utc_now())
+        assert answers[0].decision.reason == "consent"
+
+
+@pytest.mark.parametrize("many", [1, 60, 25_000], ids=["a few", "some", "very many"])
+async def test_however_many_are_asked_about_each_gets_their_own_answer(api, many):
+    await api.choose("ada@example.com")
+    await api.choose("bob@example.org")
+    await api.choose("bob@example.org", "withdraw")
+    await api.choose("bob@example.org", "object", "*")
+    await api.choose("Cleo@example.com")
+    await api.choose("cleo@example.com", "refuse")
+    known = ["ada@example.com", "bob@example.org", "CLEO@example.com", "cleo@example.com", "no address"]
+    others = [address(number) for number in range(many)]
+
+    _, answers = await decide_addresses(
+        api.services, Question(purpose="newsletter"), [*others, *known], utc_now()
+    )
+
+    assert {one.decision.reason for one in answers[:many]} == {"never_asked"}
+    said = [one.decision.reason for one in answers[many:]]
+    assert said == ["consent", "all_marketing_stopped", "refused", "refused", "invalid_address"]
