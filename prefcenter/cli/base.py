@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -11,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import structlog
 import typer
+import uvloop
 from rich.console import Console
 
 from prefcenter import __version__, commands
@@ -52,7 +52,7 @@ def run(work: Callable[[Settings], Coroutine[Any, Any, int | None]]) -> None:
     # Standard output is for what was asked for, be it a table.
     structlog.configure(logger_factory=_log_to_stderr)
     try:
-        code = asyncio.run(work(settings()))
+        code = uvloop.run(work(settings()))
     except (SettingsError, CatalogError, StorageUnavailable, commands.CommandError) as error:
         fail(str(error))
     if code:

@@ -160,13 +160,16 @@ def _record_choice(
 ) -> Result:
     choice, now = item.choice, unit.now
     purpose = None if choice.purpose == ANY else batch.purposes.find(choice.purpose)
+    judged: tuple[Known, Verdict] | None = None
     if unit.sparing and choice.action in YES:
         # Judged before anybody is made: whoever has no use for this stays unknown.
         match = batch.people.look(item.ref, item.index)
         wides = _reached(batch, match)
-        verdict = judge(choice, purpose, known_of(batch, item, match, purpose, wides), now)
+        known = known_of(batch, item, match, purpose, wides)
+        verdict = judge(choice, purpose, known, now)
         if verdict.effect is Effect.NONE:
             return _result(batch, NO_ENTRY, 0, verdict, match, wides)
+        judged = known, verdict
     match = _follow(batch, item.ref, item.index, now)
     if match.subject is None and choice.action in _BY_SOMEBODY:
         raise UnitRefused("nobody we know has this address", index=item.index, field="subject.email")
@@ -182,8 +185,10 @@ def _record_choice(
             reason = "already_known" if unit.sparing else None
             verdict = Verdict(effect=effect, reason=reason, occurred_at=now)
             return _result(batch, repeated.entry, repeated.seq, verdict, match, wides)
-    known = known_of(batch, item, match, purpose, wides)
-    verdict = judge(choice, purpose, known, now)
+    if judged is None or match.left is not None:
+        known = known_of(batch, item, match, purpose, wides)
+        judged = known, judge(choice, purpose, known, now)
+    known, verdict = judged
     is_undo = known.target is not None and known.target.is_stop
     entry = _entry(
         batch,

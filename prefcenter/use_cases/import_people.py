@@ -22,7 +22,7 @@ from prefcenter.use_cases.record_choices import choice_errors
 from prefcenter.use_cases.services import Services
 
 #: Rows in one transaction. Whoever clicks *unsubscribe* meanwhile waits for one of them at the most.
-CHUNK = 64
+CHUNK = 128
 
 Row = Found | Bad | Skipped
 
