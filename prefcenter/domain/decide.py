@@ -93,9 +93,11 @@ def decide(
     terms = agreed = purpose.terms_of(held.version or purpose.version)
     if standing is not None and held.reason == "consent":
         agreed = purpose.terms_of(standing.version)
-    if _shown(terms, version, recipient) and _shown(agreed, version, recipient):
+    # A third party that the catalog names no more gets nothing, whoever agreed to it.
+    still_named = recipient is None or recipient in purpose.recipients
+    if still_named and _shown(terms, version, recipient) and _shown(agreed, version, recipient):
         return held
-    if _shown(agreed, version, recipient):
+    if still_named and _shown(agreed, version, recipient):
         return replace(held, allowed=False, reason="not_in_force", until=agreed.in_force_at)
     return replace(held, allowed=False, reason="choice_pending", pending_version=purpose.version)
 

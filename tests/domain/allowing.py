@@ -73,9 +73,10 @@ class Case:
             (version is None or version <= one.version) and (recipient is None or recipient in one.recipients)
             for one in (held, agreed)
         ]
-        if all(fits):
+        dropped = recipient is not None and recipient not in current.recipients
+        if all(fits) and not dropped:
             return answer
-        if fits[1]:
+        if fits[1] and not dropped:
             return replace(answer, allowed=False, reason="not_in_force", until=agreed.in_force_at)
         return replace(answer, allowed=False, reason="choice_pending", pending=current.version)
 

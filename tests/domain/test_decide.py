@@ -197,3 +197,19 @@ def test_every_reason_has_its_word() -> None:
     assert status_of(ask(OFFERS, stop(Cause.OBJECTED, 1, "offers"))) == "LegitimateInterestObjected"
     assert status_of(ask(NEWSLETTER, stop(Cause.COMPLAINED))) == "ConsentWithdrawn"
     assert status_of(ask(ACCOUNT)) is None
+
+
+@pytest.mark.parametrize(("named", "allowed"), [(("partner-inc",), True), ((), False)])
+def test_a_third_party_that_is_named_no_more_gets_nothing_even_from_who_agreed(named, allowed):
+    first = replace(NEWSLETTER, recipients=("partner-inc",)).terms
+    purpose = replace(NEWSLETTER, recipients=named, version=2, earlier=(first,))
+    decision = decide(
+        purpose,
+        channel=EMAIL,
+        regime=OPT_IN,
+        standing=yes(),
+        stops=[],
+        now=NOW,
+        recipient="partner-inc",
+    )
+    assert decision.allowed is allowed
