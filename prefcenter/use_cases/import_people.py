@@ -142,7 +142,7 @@ class Importer:
         facts = None
         if row.facts or row.external_id:
             facts = FactsItem(ref=ref, facts=msgspec.to_builtins(row.facts))
-        if choice is None or _is_proved(choice.choice):
+        if choice is None or _is_proved(choice):
             return _Wanted(place, facts, choice)
         # A yes without proof makes nobody known; a relationship may be a basis of its own.
         if facts is None or "relationship" not in facts.facts:
@@ -167,8 +167,11 @@ def _choice(row: Found, ref: Ref) -> ChoiceItem:
     return ChoiceItem(ref=ref, choice=choice, evidence={"method": "import", **row.evidence})
 
 
-def _is_proved(choice: Choice) -> bool:
-    return choice.stated_at is not None and bool((choice.wording or "").strip())
+def _is_proved(item: ChoiceItem) -> bool:
+    """The time and the source of the person's own act, and its wording (docs/rules.md, "yes by import")."""
+    choice, evidence = item.choice, item.evidence
+    named = any(str(evidence.get(name) or "").strip() for name in ("source", "url"))
+    return choice.stated_at is not None and bool((choice.wording or "").strip()) and named
 
 
 def _numbered(wanted: _Wanted, index: int) -> _Wanted:

@@ -48,10 +48,11 @@ def test_a_yes_with_its_evidence_counts_and_says_that_it_was_imported(console):
     [
         "ada@example.com,newsletter,give,2026-03-01T10:00:00Z,,form,DE",
         f"ada@example.com,newsletter,give,,{WORDS.replace(',', '')},form,DE",
+        f"ada@example.com,newsletter,give,2026-03-01T10:00:00Z,{WORDS.replace(',', '')},,DE",
     ],
-    ids=["a bare timestamp", "words without a time"],
+    ids=["a bare timestamp", "words without a time", "no word of where"],
 )
-def test_half_of_the_evidence_is_no_consent_and_makes_nobody_known(console, row):
+def test_a_part_of_the_evidence_is_no_consent_and_makes_nobody_known(console, row):
     ran = console.ok("import", str(file_of(console, row)))
 
     assert "skipped no_evidence" in ran.err
