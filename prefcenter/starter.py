@@ -11,7 +11,7 @@ from prefcenter.settings import FROM_FILE, VARIABLES
 KEY_BYTES = 48
 
 _CONFIG = """\
-# Who may be mailed for what. After an edit: `prefcenter apply`.
+# Who may be mailed for what. After an edit: `prefcenter plan`, then `prefcenter apply`.
 # A typo is an error that names the line; nothing is guessed.
 
 [controller]                      # who speaks: shown on every page and in every mail

@@ -59,7 +59,7 @@ def test_every_scope_event_and_reason_is_documented(word):
 
 
 def test_what_the_architecture_names_is_there():
-    """`file.py: function` in the three flows."""
+    """`file.py: function` in the flows."""
 
     for file, name in re.findall(r"`([\w/]+\.py): (\w+)(?:\.\w+)?`", ARCHITECTURE):
         found = [path for path in ROOT.glob(f"**/{file}") if ".venv" not in path.parts]

@@ -64,7 +64,7 @@ def serve(
 
 @app.command()
 def work() -> None:
-    """Run a worker process: it sends webhooks. Any number may run on one PostgreSQL.
+    """Run a worker process: webhooks, mails, clocks. Any number may run on one PostgreSQL.
 
     Example: prefcenter work
     """

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from prefcenter.bootstrap import utc_now
 from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
+from prefcenter.domain.purposes import ANY
 from prefcenter.settings import Settings
 from prefcenter.storage.imports import ImportRun, find_or_begin, finish
 from prefcenter.tables.errors import TableError
@@ -34,6 +35,7 @@ from prefcenter.tables.rejects import Reject, rejects
 from prefcenter.tables.streams import Table
 from prefcenter.tables.writing import Write, safe, writer
 from prefcenter.use_cases.import_people import REJECTED, Fate, Importer
+from prefcenter.use_cases.record_choices import no_such_purpose
 from prefcenter.use_cases.services import Services
 
 #: Bad rows that are named on the terminal; all of them are in the reject file.
@@ -67,6 +69,8 @@ async def import_file(settings: Settings, wanted: ImportRequest) -> int:
 
 async def _import(services: Services, wanted: ImportRequest) -> int:
     now = utc_now()
+    if wanted.purpose not in (None, ANY) and services.catalogs.find(wanted.purpose or "") is None:
+        raise CommandError(f"--purpose: {no_such_purpose(services)}")
     options = ImportOptions(now=now, purpose=wanted.purpose, declaration=_declaration(wanted))
     with ExitStack() as files:
         table = files.enter_context(open_import(wanted.source, stop=wanted.stop))

@@ -17,7 +17,7 @@ from prefcenter.tables.formats import (
     flag,
 )
 
-_MAILCHIMP_KEYS = ("leid", "euid", "member_rating")
+_MAILCHIMP_KEYS = ("leid", "euid", "member_rating", "optin_ip", "confirm_ip")
 _MAILCHIMP_EVIDENCE = {
     "optin_time": ("optin_time",),
     "optin_ip": ("optin_ip",),

@@ -11,6 +11,7 @@ from prefcenter.domain.catalog_changes import Change, What
 from prefcenter.domain.purposes import ANY, Purpose
 from prefcenter.storage.catalogs import Planned
 from prefcenter.storage.counts import Holders, holders, reachable
+from prefcenter.storage.in_force import InForce
 from prefcenter.use_cases.services import Services
 
 #: Changes that people are asked about, or told of.
@@ -50,7 +51,8 @@ async def plan_catalog(services: Services, wanted: Catalog, now: datetime) -> Pl
         lines.append(Line(purpose=purpose, what=what, details=details, follows=follows))
     if planned.notice_in_force_at is not None:
         lines.append(_notice(planned, now))
-    return Plan(lines=lines, touched=tuple(_touched(planned)), planned=planned)
+    touched = tuple(_touched(planned, services.catalogs.in_force))
+    return Plan(lines=lines, touched=touched, planned=planned)
 
 
 def _grouped(changes: Sequence[Change]) -> dict[tuple[str, What], list[Change]]:
@@ -90,16 +92,18 @@ def _notice(planned: Planned, now: datetime) -> Line:
     return Line(purpose="", what=What.NOTICE, details=[detail])
 
 
-def _touched(planned: Planned) -> Iterator[str]:
-    """Connections and third parties that have to do with what changes."""
+def _touched(planned: Planned, before: InForce) -> Iterator[str]:
+    """Connections and third parties that have to do with what changes, as it was or as it will be."""
     wanted = planned.wanted
     changed = {change.purpose for change in planned.changes if change.purpose}
     for key, spec in wanted.connections.items():
         names = sorted(changed & set(spec.purposes)) or [ANY] * (ANY in spec.purposes and bool(changed))
         if names:
             yield f"connection {key} ({spec.provider}): {', '.join(names)}"
-    for key, recipient in wanted.recipients.items():
-        names = sorted(name for name in changed if _has(wanted.purposes.get(name), key))
+    for key, recipient in {**before.recipients, **wanted.recipients}.items():
+        names = sorted(
+            name for name in changed if _has(wanted.purposes.get(name), key) or _has(before.find(name), key)
+        )
         way = f"through {recipient.connection}" if recipient.connection else f"mail to {recipient.email}"
         if names:
             yield f"third party {key} ({recipient.name}, {way}): {', '.join(names)}"

@@ -223,9 +223,11 @@ def _wait_for_some_entries(console: Console) -> None:
         assert time.monotonic() < until, "nothing was imported"
 
 
-def test_proximus_a_nightly_reimport_revives_none_of_the_withdrawals(console: Any):
+@pytest.mark.parametrize(
+    ("people", "withdrawn"), [(5_000, 250), pytest.param(100_000, 1_000, marks=pytest.mark.torture)]
+)
+def test_proximus_a_nightly_reimport_revives_none_of_the_withdrawals(console: Any, people, withdrawn):
     """CJEU C-129/21: the upstream's own data update silently overwrote a withdrawal."""
-    people, withdrawn = 5_000, 250
     path = file_of(console, *(yes(f"p{number}@example.com") for number in range(people)))
     console.ok("import", str(path))
     stops = console.folder / "stops.csv"

@@ -103,6 +103,19 @@ def test_a_purpose_taken_out_is_retired_and_says_who_held_it(console):
     assert console.ok("why", "ada@example.com", "--purpose", "newsletter").out.startswith("Yes:")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        CATALOG.replace('recipients = ["partner-inc"]', "recipients = []"),
+        re.sub(r"(?ms)^\[purposes.partner-offers\].*?^(?=\[)", "", CATALOG),
+    ],
+    ids=["it is taken out of a purpose", "its purpose is retired"],
+)
+def test_a_third_party_that_gets_less_is_named_too(console, text):
+    write(console, text)
+    assert "third party partner-inc (Partner Inc, mail to privacy@partner.example)" in console.ok("plan").out
+
+
 def test_two_notices_with_one_version_are_refused(console):
     write(console, CATALOG + NOTICE + SUBSTANTIAL)
     assert "at once" in console.ok("plan").out
