@@ -137,8 +137,8 @@ def _line(item: HistoryItem, mark: str) -> str:
     entry = item.entry
     evidence = item.evidence or {}
     effect = "" if entry.effect == "applied" else f" [{entry.effect}: {entry.reason}]"
-    said = evidence.get("reason") or evidence.get("campaign") or evidence.get("method")
-    said = said or ", ".join(_facts_in(item))
+    told = (evidence.get(name) for name in ("reason", "campaign", "source", "method"))
+    said = next((one for one in told if one and one != entry.source), "") or ", ".join(_facts_in(item))
     what = f"{entry.action} {entry.purpose} by {entry.source}{effect} {said}".rstrip()
     return f"{mark} {_time(entry.recorded_at)}  #{entry.seq} {what}"
 

@@ -9,7 +9,7 @@ import pytest
 from prefcenter.domain.choices import Action, Cause, Proof, Source, Status
 from prefcenter.domain.decide import Decision, decide
 from prefcenter.domain.facts import NO_FACTS, Facts, Relationship
-from prefcenter.domain.purposes import Purpose, SoftOptInOffer
+from prefcenter.domain.purposes import Basis, Purpose, SoftOptInOffer
 from prefcenter.domain.standing import Standing, Stop
 from prefcenter.domain.status import status_of
 from tests.domain.cases import (
@@ -213,3 +213,13 @@ def test_a_third_party_that_is_named_no_more_gets_nothing_even_from_who_agreed(n
         recipient="partner-inc",
     )
     assert decision.allowed is allowed
+
+
+@pytest.mark.parametrize("basis", [None, Basis.LEGITIMATE_INTEREST])
+def test_a_yes_taken_back_is_not_swapped_for_another_basis(basis):
+    """EDPB 05/2020: whoever withdrew is not mailed as a customer instead (R4)."""
+    purpose = replace(OFFERS, basis=basis)
+    assert ask(purpose, facts=CUSTOMER).allowed
+    for cause in (Cause.WITHDRAWN, Cause.OBJECTED, Cause.REFUSED):
+        after = ask(purpose, stop(cause, 7, "offers"), standing=yes("offers"), facts=CUSTOMER)
+        assert (after.allowed, after.reason) == (False, cause.value)
