@@ -18,7 +18,7 @@ from tests.databases import run
 
 PEOPLE = int(os.environ.get("BENCH_PEOPLE", "1_000_000"))
 PER_SECOND = 100
-SECONDS = 20
+SECONDS = int(os.environ.get("BENCH_SECONDS", "20"))
 CONNECTIONS = 64
 #: The catalog with a third party more in what everybody said yes to: a material change.
 CHANGED = ('data = ["email", "name"]', 'recipients = ["partner-inc"]\ndata = ["email", "name"]')

@@ -44,6 +44,9 @@ NO_FACTS = Facts()
 def merged_facts(held: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     """What is said replaces what was; whether an opt-out was offered stays until that is said anew."""
     merged = {**held, **said}
+    if said.get("age_band") == "unknown" and "age_band" in held:
+        # Not to know it is no statement: it takes back nothing that is known.
+        merged["age_band"] = held["age_band"]
     before, after = held.get("relationship"), said.get("relationship")
     if before and after and "opt_out_offered" in before and "opt_out_offered" not in after:
         merged["relationship"] = {**after, "opt_out_offered": before["opt_out_offered"]}

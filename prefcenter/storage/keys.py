@@ -15,7 +15,7 @@ from prefcenter.storage.orm import tortoise_errors
 SCOPES = {
     "decisions:read": "ask whether a message may be sent; read the catalog",
     "choices:write": "record stops and requests",
-    "choices:attest": "record a person's own act on a form of yours",
+    "choices:attest": "record a person's own act on a form of yours, or a yes from elsewhere",
     "subjects:write": "make people and record facts on them",
     "subjects:read": "look a person up, with their history",
     "links:write": "mint unsubscribe and preference links",

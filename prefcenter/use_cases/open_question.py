@@ -78,5 +78,6 @@ async def open_question(services: Services, link: AskedLink | QuestionLink, now:
         campaign=asking.campaign if asking is not None else None,
         shown_seq=head,
         address=services.reader.address(contact),
-        manage_token=services.links.manage(ManageLink(contact.narrow, contact.wide, now)),
+        # As old as the link that was mailed: a forwarded one opens no more than the mail's own would.
+        manage_token=services.links.manage(ManageLink(contact.narrow, contact.wide, link.issued_at)),
     )

@@ -131,3 +131,25 @@ async def test_one_person_under_two_names_cannot_say_two_things_in_one_call(
     response = await api.post("/v1/choices", {"choices": choices})
     assert (response.status_code, errors_of(response)) == (422, [(1, "subject")])
     assert await api.head() == before
+
+
+async def test_a_yes_from_elsewhere_needs_the_right_to_attest(api: Api) -> None:
+    key = await api.key("choices:write")
+    choice = {
+        "subject": {"email": "ada@example.com"},
+        "purpose": "newsletter",
+        "action": "give",
+        "source": "import",
+        "occurred_at": "2026-01-01T00:00:00Z",
+        "evidence": {"wording": "Send me the newsletter"},
+    }
+    assert (await api.post("/v1/choices", {"choices": [choice]}, key=key)).status_code == 403
+    stop = {**choice, "action": "withdraw"}
+    assert (await api.post("/v1/choices", {"choices": [stop]}, key=key)).status_code == 200
+
+
+async def test_not_to_know_an_age_takes_back_nothing_that_is_known(api: Api) -> None:
+    await api.done("/v1/subjects", {"subjects": [{**ADA, "country": "US", "age_band": "under_13"}]})
+    await api.done("/v1/subjects", {"subjects": [{**ADA, "age_band": "unknown"}]})
+    await api.choose("ada@example.com")
+    assert (await api.decide("ada@example.com"))["reason"] == "minor"

@@ -24,6 +24,8 @@ async def past_decisions(
     now: datetime,
 ) -> DecisionsResponse:
     """Raises Refused for a moment in the future."""
+    # Another process may have applied something since we looked, and this answer is to be the same for good.
+    await services.catalogs.refresh()
     question = Question(
         purpose=wanted.purpose,
         channel=wanted.channel,

@@ -35,6 +35,7 @@ from prefcenter.web.errors import BadRequest
 from prefcenter.web.state import web_of
 
 _WHO = ("email", "external_id", "id")
+_YESES = ("give", "reaffirm")
 _IDEMPOTENCY_KEY = re.compile(r"[!#-~]{1,255}")
 
 T = TypeVar("T")
@@ -110,7 +111,8 @@ async def post_choices(request: Request, key: Key) -> Response:
 
 
 def _check_rights(key: Key, item: ChoiceIn) -> None:
-    if item.source == "form":
+    # An imported yes is the tool's word for the person's act, as a form's is.
+    if item.source == "form" or (item.source == "import" and item.action in _YESES):
         require(key, "choices:attest")
     if _facts(item.subject) or len(_who(item.subject)) > 1:
         require(key, "subjects:write")
