@@ -67,7 +67,7 @@ class Known:
 
     `asked_at`, `last_asked_at`: when a confirmation of this purpose, of any, was last asked for by mail.
     `double_opt_in`: what the purpose says, else the person's regime. `outdated`: an `expire` was concluded
-    from what is otherwise by now.
+    from what is otherwise by now. `said_no_seq`: their newest no to a change, or pause, on this matter.
     """
 
     stops: Iterable[Stop] = ()
@@ -79,6 +79,7 @@ class Known:
     last_asked_at: datetime | None = None
     double_opt_in: bool = False
     outdated: bool = False
+    said_no_seq: int | None = None
 
 
 def same_click(
@@ -178,6 +179,8 @@ def _yes(choice: Choice, purpose: Purpose | None, known: Known, at: datetime, no
             return none("no_evidence")
     elif rule is YesRule.SHOWN:
         newest = max((stop.seq for stop in matching), default=0)
+        # A page from before a no to a change, or before a pause, is as old as one from before a stop.
+        newest = max(newest, known.said_no_seq or 0)
         if newest and (choice.shown_seq is None or choice.shown_seq < newest):
             return none("shown_before_stop")
     elif choice.stated_at is not None:

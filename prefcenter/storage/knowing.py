@@ -69,6 +69,7 @@ def known_of(
         asked_at=max((e.recorded_at for e in asked if e.purpose == choice.purpose), default=None),
         last_asked_at=max((e.recorded_at for e in asked), default=None),
         double_opt_in=bool(double_opt_in),
+        said_no_seq=max((e.seq for e in history if _says_no(e, match, item)), default=None),
         outdated=_is_outdated(batch, item, match, mine),
     )
 
@@ -85,8 +86,16 @@ def _asked_by_mail(entry: Entry) -> bool:
     return entry.effect is Effect.PENDING and entry.reason == "needs_confirmation"
 
 
+def _says_no(entry: Entry, match: Match, item: ChoiceItem) -> bool:
+    matter = (entry.subject, entry.purpose, entry.channel)
+    mine = matter == (match.subject, item.choice.purpose, item.choice.channel)
+    no = entry.action is Action.DECLINE or (entry.action is Action.DEFER and entry.until is not None)
+    return mine and no and entry.effect is Effect.APPLIED
+
+
 def _speaks_of(entry: Entry, purpose: str) -> bool:
-    return entry.purpose in (purpose, ANY) and entry.action not in (Action.FACT, Action.ADDRESS_CHANGED)
+    """Whether anything was said there. Whoever moved here has a past elsewhere: nothing is imported over it."""
+    return entry.purpose in (purpose, ANY) and entry.action is not Action.FACT
 
 
 def _target(batch: Batch, item: ChoiceItem, match: Match, mine: Standing | None) -> Target | None:

@@ -139,11 +139,13 @@ class Book:
         return person, self.homes[person][1] if person else who.wide, fresh
 
     def say_facts(self, who: Who, said: dict[str, Any], now: datetime) -> None:
-        """What is said replaces what was; that a way out was offered stays until that is said anew."""
+        """What is said replaces what was, but for an age not known; a way out that was offered stays."""
         person, wide, fresh = self.whose(who, now)
         assert person is not None
         before = self.facts.get(person, {})
         after = {**before, **said}
+        if said.get("age_band") == "unknown" and before.get("age_band"):
+            after["age_band"] = before["age_band"]
         offered = before.get("relationship", {}).get("opt_out_offered")
         if offered is not None and "opt_out_offered" not in after["relationship"]:
             after["relationship"] = {**after["relationship"], "opt_out_offered": offered}

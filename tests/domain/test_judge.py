@@ -11,6 +11,7 @@ from tests.domain.cases import (
     ACCOUNT,
     DIGEST,
     EMAIL,
+    NEWSLETTER,
     NOW,
     OFFERS,
     SHARING,
@@ -294,3 +295,16 @@ def test_only_a_yes_that_counts_can_be_reaffirmed() -> None:
     assert told.tell(Action.REAFFIRM, Source.FORM).effect is Effect.APPLIED
     told.tell(STOP, Source.ONE_CLICK)
     assert told.tell(Action.REAFFIRM, Source.FORM).reason == "nothing_to_reaffirm"
+
+
+@pytest.mark.parametrize(("shown", "counts"), [(4, False), (5, True)])
+def test_a_page_from_before_a_no_to_a_change_is_too_old_for_a_yes(shown, counts):
+    choice = Choice(
+        action=Action.GIVE,
+        source=Source.CHOICE_LINK,
+        purpose="newsletter",
+        channel=EMAIL,
+        shown_seq=shown,
+    )
+    verdict = judge(choice, NEWSLETTER, Known(said_no_seq=5), NOW)
+    assert (verdict.effect is Effect.APPLIED) is counts

@@ -184,6 +184,8 @@ class Weighing(Reading):
             if stand.said is not None and time <= stand.said:
                 return Effect.NONE, "older_than_choice", proof
         newest = max((stop.place for stop in stops), default=0)
+        noes = [item.place for item in self.history if _is_a_no(item, person, wide, said)]
+        newest = max([newest, *noes])
         if said.source in SHOWN_A_PAGE and newest and (said.shown or 0) < newest:
             return Effect.NONE, "shown_before_stop", proof
         hard = [s for s in stops if s.cause in NEEDS_THE_MAILBOX and not self.answered(s, stand, person)]
@@ -230,9 +232,8 @@ class Weighing(Reading):
         return stop.time >= time or unwritten
 
     def _anything_said(self, wide: str, purpose: str) -> bool:
-        about_people = (Action.FACT, Action.ADDRESS_CHANGED)
         about = [i for i in self.history if i.wide == wide and i.purpose in (purpose, "*")]
-        return any(item.action not in about_people for item in about)
+        return any(item.action is not Action.FACT for item in about)
 
     def _undone(self, said: Said, wide: str) -> Item | None:
         if said.action is not Action.INVALIDATE or said.undoes is None:
@@ -287,3 +288,11 @@ def _can_be_chosen(rule: Purpose) -> bool:
 
 def _waits(proof: Proof, reason: str | None = None) -> tuple[Effect, str, Proof]:
     return Effect.PENDING, reason or "needs_confirmation", proof
+
+
+def _is_a_no(item: Item, person: int, wide: str, said: Said) -> bool:
+    """A no to a change, or a pause, on the same matter: a page from before it is too old for a yes."""
+    if (item.person, item.wide, item.purpose, item.channel) != (person, wide, said.purpose, said.channel):
+        return False
+    paused = item.action is Action.DEFER and item.until is not None
+    return (paused or item.action is Action.DECLINE) and item.effect is Effect.APPLIED
