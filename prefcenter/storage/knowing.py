@@ -94,7 +94,7 @@ def _says_no(entry: Entry, match: Match, item: ChoiceItem) -> bool:
 
 
 def _speaks_of(entry: Entry, purpose: str) -> bool:
-    """Whether anything was said there. Whoever moved here has a past elsewhere: nothing is imported over it."""
+    """Whether anything was said there. Whoever moved here has a past elsewhere, which no import undoes."""
     return entry.purpose in (purpose, ANY) and entry.action is not Action.FACT
 
 
