@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from functools import partial
+from itertools import compress
 from pathlib import Path
 
 from prefcenter.bootstrap import utc_now
@@ -17,13 +20,13 @@ from prefcenter.storage.candidates import ledger_head
 from prefcenter.tables.errors import TableError
 from prefcenter.tables.streams import Table, column, open_table
 from prefcenter.use_cases.decide_recipients import Question
-from prefcenter.use_cases.filter_list import ListRow, filter_list
+from prefcenter.use_cases.filter_list import filter_list
+from prefcenter.use_cases.list_blocks import ListRows
 from prefcenter.use_cases.record_choices import no_such_purpose
 from prefcenter.use_cases.services import Services
 from prefcenter.use_cases.shapes import Answer
 
 ADDED = ("allowed", "reason")
-_PIECE = 256 * 1024
 
 
 async def filter_rows(
@@ -66,6 +69,7 @@ async def _filter(
     reasons: bool,
 ) -> None:
     place = column(table, "email")
+    header = _header(table, reasons=reasons)
     # Whoever stops while we work shows in what comes after.
     cursor = await ledger_head(services.database)
     counts: Counter[Answer] = Counter()
@@ -74,37 +78,44 @@ async def _filter(
     def email_of(raw: bytes) -> str:
         return cells_of(table, raw)[place].strip()
 
+    rows = _rows(table, place, bad, advance)
     with raw_writer(target, table) as write:
-        write(line_of(table, [*table.header, *ADDED] if reasons else table.header))
-        rows = _rows(table, place, bad)
-        async for block in filter_list(services, question, rows, email_of, utc_now()):
-            kept = bytearray()
-            for raw, answer in block.rows():
-                counts[answer] += 1
-                if reasons:
-                    kept += _with_answer(table, raw, answer)
-                elif answer[0]:
-                    kept += raw
-                if len(kept) > _PIECE:
-                    write(bytes(kept))
-                    kept.clear()
-            write(bytes(kept))
-            # Two more of its kind are on their way, and each is large.
-            del block
-            advance()
-    _summary(counts, bad.number, cursor)
+        write(line_of(table, header))
+        async with aclosing(filter_list(services, question, rows, email_of, utc_now())) as blocks:
+            async for block in blocks:
+                for code, answer in enumerate(block.answers):
+                    counts[answer] += block.codes.count(code)
+                for raws, codes in block.pieces():
+                    answers = [block.answers[code] for code in codes]
+                    if reasons:
+                        write(b"".join(map(partial(_with_answer, table), raws, answers)))
+                    else:
+                        write(b"".join(compress(raws, [allowed for allowed, _ in answers])))
+    _summary(+counts, bad.number, cursor)
 
 
-def _rows(table: Table, place: int, bad: Namer) -> Iterator[ListRow]:
+def _header(table: Table, *, reasons: bool) -> list[str]:
+    names = {cell.strip().casefold() for cell in table.header}
+    if reasons and (there := [name for name in ADDED if name in names]):
+        raise CommandError(f"{table.name}: has a column '{there[0]}' already; rename it, or leave it out")
+    return [*table.header, *ADDED] if reasons else table.header
+
+
+def _rows(table: Table, place: int, bad: Namer, advance: Callable[[], None]) -> Iterator[ListRows]:
     """The rows that could be read; the others are named and left out."""
     line_end = table.dialect.line_end.encode()
-    for row in table.rows:
-        if row.fault is not None:
-            bad(row.line, row.fault)
-            continue
-        # The last line of a file may end without one.
-        raw = row.raw if row.raw.endswith(b"\n") else row.raw + line_end
-        yield ListRow(row.cells[place].strip(), raw)
+    for batch in table.batches:
+        good = [row for row in batch if row.fault is None]
+        if len(good) < len(batch):
+            for row in batch:
+                if row.fault is not None:
+                    bad(row.line, row.fault)
+        raws = [row.raw for row in good]
+        if raws and not raws[-1].endswith(b"\n"):
+            # The last line of a file may end without one.
+            raws[-1] = raws[-1].rstrip(b"\r") + line_end
+        yield ListRows([row.cells[place].strip() for row in good], raws)
+        advance()
 
 
 def _with_answer(table: Table, raw: bytes, answer: Answer) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO, cast
+from typing import BinaryIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -31,25 +32,35 @@ def refuse_the_same(source: Path | None, target: Path | None) -> None:
 def raw_writer(path: Path | None, table: Table) -> Iterator[Callable[[bytes], None]]:
     """Writes bytes of UTF-8 in the encoding of the table that is read. `path` None or `-`: standard output.
 
-    Raises TableError if the file cannot be opened.
+    Raises TableError if the file cannot be opened, or written to.
     """
-    encoding = table.dialect.encoding
-    if path is None or str(path) == "-":
-        wrapped = io.TextIOWrapper(sys.stdout.buffer, encoding=encoding, newline="")
-        try:
-            yield lambda raw: cast(None, wrapped.write(raw.decode()))
-        finally:
-            wrapped.detach()
-        return
-    with _opened(path, encoding) as file:
-        yield lambda raw: cast(None, file.write(raw.decode()))
-
-
-def _opened(path: Path, encoding: str) -> TextIO:
+    encode = _encoder(table.dialect.encoding)
     try:
-        return cast(TextIO, path.open("w", encoding=encoding, newline=""))
+        with _opened(path) as file:
+            yield lambda raw: cast(None, file.write(encode(raw)))
+    except BrokenPipeError:
+        # Whoever read it has had enough.
+        raise
     except OSError as error:
-        raise TableError(f"{path}: {error.strerror}") from error
+        raise TableError(f"{path or 'standard output'}: {error.strerror}") from error
+
+
+def _encoder(encoding: str) -> Callable[[bytes], bytes]:
+    """Begins with a byte order mark where the encoding has one."""
+    if encoding == "utf-8":
+        return lambda raw: raw
+    encoder = codecs.getincrementalencoder(encoding)()
+    return lambda raw: encoder.encode(raw.decode())
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[BinaryIO]:
+    if path is None or str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    else:
+        with path.open("wb") as file:
+            yield file
 
 
 def line_of(table: Table, cells: Sequence[str]) -> bytes:

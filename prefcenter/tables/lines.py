@@ -10,7 +10,7 @@ from prefcenter.tables.errors import TableError
 from prefcenter.tables.text import BLOCK
 
 MAX_RECORD = 1024 * 1024  # bytes
-MAX_PLAIN = 64 * 1024  # bytes of a line that is taken apart without a closer look
+MAX_AT_HAND = 64 * 1024  # bytes of lines that are taken at once
 MAX_LINES = 1000  # of one record, by line breaks in quotes
 
 
@@ -29,7 +29,6 @@ class Lines:
         self.name = name
         self.line = 0
         self.position = 0
-        self.raw = b""
         self._text = text
         self._taken: list[bytes] = []
         self._size = 0
@@ -40,7 +39,7 @@ class Lines:
         what is no UTF-8; after either, pull anew."""
         # A line a turn, a million times: the names are local and the usual line passes three tests.
         taken, readline = self._taken, self._text.readline
-        while raw := self._next() if self._again else readline(MAX_RECORD + 1):
+        while raw := self._again.popleft() if self._again else readline(MAX_RECORD + 1):
             taken.append(raw)
             self._size += len(raw)
             if self._size > MAX_RECORD or len(taken) > MAX_LINES:
@@ -52,32 +51,25 @@ class Lines:
             except UnicodeDecodeError as error:
                 raise self.not_utf8() from error
 
-    def _next(self) -> bytes:
-        """What was given back; the beginning of a long line is completed."""
-        raw = self._again.popleft()
-        if raw.endswith(b"\n") or self._again or len(raw) > MAX_RECORD:
-            return raw
-        return raw + self._text.readline(MAX_RECORD + 1 - len(raw))
-
-    def plain(self) -> str | None:
-        """The next record if it is one line without quotes, settled; the bytes are in `raw`.
-
-        None: it takes a closer look, or there is none. Raises TableError for what is no UTF-8.
-        """
-        raw = self._again.popleft() if self._again else self._text.readline(MAX_PLAIN + 1)
-        if b'"' in raw or b"\0" in raw or len(raw) > MAX_PLAIN or b"\r" in raw[:-2] or raw[-1:] != b"\n":
-            if raw:
-                self._again.appendleft(raw)
-            return None
+    def pull_at_hand(self) -> tuple[list[str], list[bytes]]:
+        """The whole lines that have been read already, all at once: as text without their ends, and as they
+        are. None where one of them takes a closer look, by `pull`."""
+        if self._again:
+            return [], []
+        whole = self._text.peek()[:MAX_AT_HAND]
+        whole = whole[: whole.rfind(b"\n") + 1]
+        raw = whole.splitlines(keepends=True)
         try:
-            text = raw.decode()
-        except UnicodeDecodeError as error:
-            self._taken.append(raw)
-            raise self.not_utf8() from error
-        self.raw = raw
-        self.line += 1
-        self.position += len(raw)
-        return text
+            lines = whole.decode().split("\n")[:-1]
+        except UnicodeDecodeError:
+            return [], []
+        if b"\0" in whole or len(raw) != len(lines):
+            # The latter by a bare carriage return.
+            return [], []
+        self._text.read(len(whole))
+        self._taken += raw
+        self._size += len(whole)
+        return lines, raw
 
     def settle(self) -> bytes:
         """What was pulled was a record; returns its bytes."""

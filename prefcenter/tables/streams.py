@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import accumulate, chain, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -37,11 +38,13 @@ class Row(NamedTuple):
 @dataclass(kw_only=True)
 class Table:
     """An open table: a context manager. `name` is for messages, `path` None for standard input, `size` in
-    bytes if known. Iterating over `rows` raises TableError where the file is no Unicode text."""
+    bytes if known. `rows` and `batches` are the same rows, one by one or as they are read; iterating raises
+    TableError where the file is no Unicode text."""
 
     name: str
     path: Path | None
     header: list[str]
+    batches: Iterator[list[Row]]
     rows: Iterator[Row]
     dialect: Dialect
     size: int | None
@@ -74,16 +77,17 @@ def open_table(path: Path | None, *, start: int = 0, bare: bool = False, fields:
         source = Utf8Source(file, name)
         lines = Lines(io.BufferedReader(source, BLOCK), name)
         if is_ndjson(lines):
-            header, rows, dialect = _ndjson(lines, fields)
+            header, batches, dialect = _ndjson(lines, fields)
         else:
-            header, rows, dialect = _csv(lines, source.encoding, bare)
+            header, batches, dialect = _csv(lines, source.encoding, bare)
         if start:
             lines.skip_to(start)
         return Table(
             name=name,
             path=None if name == STANDARD_INPUT else path,
             header=header,
-            rows=rows,
+            batches=batches,
+            rows=chain.from_iterable(batches),
             dialect=dialect,
             size=size,
             _source=source,
@@ -91,10 +95,10 @@ def open_table(path: Path | None, *, start: int = 0, bare: bool = False, fields:
         )
 
 
-def _ndjson(lines: Lines, fields: Sequence[str]) -> tuple[list[str], Iterator[Row], Dialect]:
+def _ndjson(lines: Lines, fields: Sequence[str]) -> tuple[list[str], Iterator[list[Row]], Dialect]:
     if not fields:
         raise TableError(f"{lines.name}: is NDJSON; CSV is needed here")
-    return list(fields), _object_rows(lines, Objects(lines.name, fields)), CSV
+    return list(fields), ([row] for row in _object_rows(lines, Objects(lines.name, fields))), CSV
 
 
 def _object_rows(lines: Lines, objects: Objects) -> Iterator[Row]:
@@ -116,23 +120,20 @@ def _object_rows(lines: Lines, objects: Objects) -> Iterator[Row]:
             yield Row(number, lines.position, cells)
 
 
-def _csv(lines: Lines, encoding: str, bare: bool) -> tuple[list[str], Iterator[Row], Dialect]:
+def _csv(lines: Lines, encoding: str, bare: bool) -> tuple[list[str], Iterator[list[Row]], Dialect]:
     header, delimiter, line_end = read_header(lines, bare=bare)
     written = "utf-16" if encoding.startswith("utf-16") else encoding
     dialect = Dialect(delimiter=delimiter, encoding=written, line_end=line_end)
-    return header, _csv_rows(lines, delimiter, len(header)), dialect
+    return header, _csv_batches(lines, delimiter, len(header)), dialect
 
 
-def _csv_rows(lines: Lines, delimiter: str, width: int) -> Iterator[Row]:
+def _csv_batches(lines: Lines, delimiter: str, width: int) -> Iterator[list[Row]]:
+    """All lines at hand where each is surely a record, as is usual, and soon done; else one record."""
     records = csv.reader(lines.pull(), delimiter=delimiter, strict=True)
-    plain = lines.plain
     while True:
-        # The usual line needs no reader that knows of quotes.
-        while (text := plain()) is not None:
-            cells = text.rstrip("\r\n").split(delimiter)
-            if cells != [""]:
-                fault = None if len(cells) == width else _miscounted(len(cells), width)
-                yield Row(lines.line, lines.position, cells, fault, lines.raw)
+        if (rows := _rows_at_hand(lines, delimiter, width)) is not None:
+            yield rows
+            continue
         number = lines.line + 1
         try:
             cells = next(records)
@@ -141,12 +142,36 @@ def _csv_rows(lines: Lines, delimiter: str, width: int) -> Iterator[Row]:
         except (csv.Error, Unreadable) as error:
             lines.give_up()
             records = csv.reader(lines.pull(), delimiter=delimiter, strict=True)
-            yield Row(number, lines.position, [], _plain(error))
+            yield [Row(number, lines.position, [], _plain(error))]
             continue
         raw = lines.settle()
         if cells:
-            fault = None if len(cells) == width else _miscounted(len(cells), width)
-            yield Row(number, lines.position, cells, fault, raw)
+            yield [_row(number, lines.position, cells, width, raw)]
+
+
+def _rows_at_hand(lines: Lines, delimiter: str, width: int) -> list[Row] | None:
+    texts, raws = lines.pull_at_hand()
+    if not texts:
+        return None
+    try:
+        records = list(csv.reader(texts, delimiter=delimiter, strict=True))
+    except csv.Error:
+        records = []
+    if len(records) != len(texts):
+        # One of several lines, or what is none: they come again, one by one.
+        lines.put_back()
+        return None
+    numbers = range(lines.line + 1, lines.line + 1 + len(raws))
+    positions = accumulate(map(len, raws[1:]), initial=lines.position + len(raws[0]))
+    lines.settle()
+    if set(map(len, records)) == {width}:
+        return list(map(Row._make, zip(numbers, positions, records, repeat(None), raws, strict=False)))
+    parts = zip(numbers, positions, records, raws, strict=True)
+    return [_row(line, position, cells, width, raw) for line, position, cells, raw in parts if cells]
+
+
+def _row(line: int, position: int, cells: list[str], width: int, raw: bytes) -> Row:
+    return Row(line, position, cells, None if len(cells) == width else _miscounted(len(cells), width), raw)
 
 
 def _miscounted(cells: int, width: int) -> str:

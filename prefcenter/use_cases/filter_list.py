@@ -1,91 +1,91 @@
-"""Which rows of a list may be sent to: any number, in blocks, in constant memory."""
+"""Which rows of a list may be sent to: any number, in constant memory."""
 
 from __future__ import annotations
 
 import asyncio
-from array import array
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import NamedTuple
 
-from prefcenter.domain.addresses import Fingerprints, InvalidAddress
+from prefcenter.domain.turning import turning
+from prefcenter.storage.candidates import NOBODY
 from prefcenter.storage.database import PostgresDatabase
-from prefcenter.storage.sweep import SHAPE, sweep
+from prefcenter.storage.everybody import Everybody, everybody, packed, people_about
 from prefcenter.use_cases.decide_recipients import INVALID, Question, decide_stream, decider, matter_of
+from prefcenter.use_cases.list_blocks import Block, ListRows
 from prefcenter.use_cases.services import Services
-from prefcenter.use_cases.shapes import Answer, Shapes
+from prefcenter.use_cases.shapes import Answer, answer_of, example_of
 
-#: Rows, and bytes of them, that are joined at a time on PostgreSQL: each join reads whole tables.
-_MOST_ROWS = 500_000
-_MOST_BYTES = 24 * 1024 * 1024
-#: SQLite looks each address up by itself, so a block need not be large.
-_MOST_ROWS_SQLITE = 20_000
+#: Of one block.
+_MOST_ROWS = 1_000_000
+_MOST_BYTES = 512 * 1024 * 1024
 #: Rows read in one go, so that what goes on beside it does.
-_AT_ONCE = 2_000
-_PRINT = 16
+_AT_ONCE = 1_000
+
+#: All people are gone through for a list of at least so many rows, and of one for so many people: about where
+#: that costs no more than looking up each address.
+_LONG = 20_000
+_PEOPLE_A_ROW = 8
 
 
-class ListRow(NamedTuple):
-    """`raw`: as it stands in the file."""
-
-    email: str
-    raw: bytes
-
-
-@dataclass(slots=True)
-class Block:
-    """Some rows of the list: their bytes one after the other, and the fingerprints of the addresses."""
-
-    raw: bytearray = field(default_factory=bytearray)
-    ends: array[int] = field(default_factory=lambda: array("Q"))
-    prints: bytearray = field(default_factory=bytearray)
-    places: array[int] = field(default_factory=lambda: array("I"))
-
-    def add(self, rows: Iterable[ListRow], of_text: Callable[[str], Fingerprints]) -> None:
-        raw, ends, prints, places = self.raw, self.ends, self.prints, self.places
-        for email, line in rows:
-            raw += line
-            try:
-                narrow, wide = of_text(email)
-            except InvalidAddress:
-                pass
-            else:
-                prints += narrow + wide
-                places.append(len(ends))
-            ends.append(len(raw))
-
-    def rows(self) -> Iterator[bytes]:
-        begins = 0
-        for end in self.ends:
-            yield bytes(self.raw[begins:end])
-            begins = end
-
-    def row(self, place: int) -> bytes:
-        return bytes(self.raw[self.ends[place - 1] if place else 0 : self.ends[place]])
-
-    def asked(self) -> Iterator[tuple[int, bytes, bytes]]:
-        """(place, narrow, wide) of each address."""
-        prints = self.prints
-        for number, place in enumerate(self.places):
-            begins = number * 2 * _PRINT
-            pair = bytes(prints[begins : begins + 2 * _PRINT])
-            yield place, pair[:_PRINT], pair[_PRINT:]
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A block and the answer for each of its rows: `codes` are places in `answers`."""
 
     block: Block
-    codes: bytearray
+    codes: bytes
     answers: list[Answer]
 
-    def rows(self) -> Iterator[tuple[bytes, Answer]]:
-        answers = self.answers
-        for raw, code in zip(self.block.rows(), self.codes, strict=True):
-            yield raw, answers[code]
+    def pieces(self) -> Iterator[tuple[list[bytes], bytes]]:
+        """Rows and their codes, in order, a few at a time."""
+        first = 0
+        for rows in self.block.pieces():
+            yield rows, self.codes[first : first + len(rows)]
+            first += len(rows)
+
+
+async def filter_list(
+    services: Services,
+    question: Question,
+    rows: Iterable[ListRows],
+    email_of: Callable[[bytes], str],
+    now: datetime,
+) -> AsyncGenerator[Answered, None]:
+    """Every row with its answer, in order: the next block is read while the database works on this one.
+
+    `email_of` finds the address in the bytes of a row again. To be closed where it is left early. Raises
+    StorageUnavailable, and TableError where the disk is full.
+    """
+    async with AsyncExitStack() as stack:
+        filtering = _Filter(services, question, email_of, now, stack)
+        pending: asyncio.Task[Answered] | None = None
+        try:
+            async for block in _blocks(rows, filtering):
+                if pending is not None:
+                    answered, pending = await pending, None
+                    yield answered
+                pending = asyncio.create_task(filtering.answered(block))
+            if pending is not None:
+                yield await pending
+        finally:
+            if pending is not None and not pending.done():
+                pending.cancel()
+                await asyncio.wait([pending])
+
+
+async def _blocks(rows: Iterable[ListRows], filtering: _Filter) -> AsyncIterator[Block]:
+    block, since = Block(), 0
+    for some in rows:
+        if len(block) >= _MOST_ROWS or block.size >= _MOST_BYTES:
+            yield block
+            block = Block()
+        block.add(some, filtering.fingerprinter)
+        since += len(some.raws)
+        if since >= _AT_ONCE:
+            await filtering.saw(since)
+            since = 0
+    yield block
 
 
 class _Codes:
@@ -103,98 +103,92 @@ class _Codes:
         return code
 
 
-async def filter_list(
-    services: Services,
-    question: Question,
-    rows: Iterable[ListRow],
-    email_of: Callable[[bytes], str],
-    now: datetime,
-) -> AsyncIterator[Answered]:
-    """Every row with its answer, in order: the next block is read while the database joins this one.
-
-    `email_of` finds the address in the bytes of a row again. Raises StorageUnavailable.
-    """
-    filtering = _Filter(services, question, email_of, now)
-    pending: asyncio.Task[Answered] | None = None
-    try:
-        async for block in _blocks(services, rows):
-            following = asyncio.create_task(filtering.answered(block))
-            del block
-            if pending is not None:
-                answered, pending = await pending, None
-                yield answered
-                del answered
-            pending = following
-        if pending is not None:
-            yield await pending
-    finally:
-        if pending is not None and not pending.done():
-            pending.cancel()
-            await asyncio.wait([pending])
-
-
-async def _blocks(services: Services, rows: Iterable[ListRow]) -> AsyncIterator[Block]:
-    most = _MOST_ROWS if services.database.dialect == "postgres" else _MOST_ROWS_SQLITE
-    left = iter(rows)
-    block = Block()
-    while some := list(islice(left, _AT_ONCE)):
-        block.add(some, services.fingerprinter.of_text)
-        if len(block.ends) >= most or len(block.raw) >= _MOST_BYTES:
-            yield block
-            block = Block()
-        await asyncio.sleep(0)
-    if block.ends:
-        yield block
-
-
 class _Filter:
     def __init__(
-        self, services: Services, question: Question, email_of: Callable[[bytes], str], now: datetime
+        self,
+        services: Services,
+        question: Question,
+        email_of: Callable[[bytes], str],
+        now: datetime,
+        stack: AsyncExitStack,
     ) -> None:
+        self.fingerprinter = services.fingerprinter
         self._services = services
         self._question = question
         self._email_of = email_of
         self._now = now
+        self._stack = stack
+        self._decide = decider(services, question, now)
+        self._turning = turning(services.catalogs.find(question.purpose), services.catalogs.regimes, now)
+        self._codes = _Codes()
+        self._seen = 0
+        self._enough: int | None = None
+        self._gathering: asyncio.Task[Everybody] | None = None
+
+    async def saw(self, number: int) -> None:
+        """So many rows more were read. Once they are many, all people are gathered meanwhile."""
+        await asyncio.sleep(0)
+        self._seen += number
+        database = self._services.database
+        if self._gathering is not None or self._seen < _LONG or not isinstance(database, PostgresDatabase):
+            return
+        if self._enough is None:
+            self._enough = await people_about(database) // _PEOPLE_A_ROW
+        if self._seen >= self._enough:
+            matter = matter_of(self._services, self._question)
+            found = await self._stack.enter_async_context(everybody(database, matter, self._turning))
+            self._gathering = asyncio.create_task(_gathered(found))
+            self._stack.push_async_callback(_ended, self._gathering)
 
     async def answered(self, block: Block) -> Answered:
-        codes = _Codes()
-        found = bytearray([codes.of((False, INVALID.reason))]) * len(block.ends)
-        database = self._services.database
-        if isinstance(database, PostgresDatabase):
-            closer = await self._sweep(database, block, codes, found)
-        else:
-            closer = list(block.places)
-        await self._look_closer(block, closer, codes, found)
-        return Answered(block, found, codes.answers)
+        codes = bytearray([self._codes.of((False, INVALID.reason))]) * len(block)
+        closer: Sequence[int] = block.places
+        if self._gathering is not None:
+            # Made while all people are still being gathered.
+            asked = packed(block.addresses())
+            closer = await self._by_shape(await self._gathering, block, asked, codes)
+        if closer:
+            await self._look_closer(block, closer, codes)
+        return Answered(block, bytes(codes), self._codes.answers)
 
-    async def _sweep(
-        self, database: PostgresDatabase, block: Block, codes: _Codes, found: bytearray
+    async def _by_shape(
+        self, people: Everybody, block: Block, asked: Sequence[bytes], codes: bytearray
     ) -> list[int]:
-        """The usual rows by their shapes. Returns the places of those that take a closer look."""
-        decide = decider(self._services, self._question, self._now)
-        shapes = Shapes(decide, self._question.purpose, self._question.channel)
-        nobody = codes.of(shapes.nobody())
+        """Returns the places of those that take a closer look."""
+        nobody = self._codes.of(answer_of(self._decide, NOBODY))
         for place in block.places:
-            found[place] = nobody
-        seen = bytearray(len(block.ends))
+            codes[place] = nobody
+        seen = bytearray(len(block))
         closer: set[int] = set()
-        answer, code_of = shapes.answer, codes.of
-        async for rows in sweep(database, block.asked(), matter_of(self._services, self._question)):
-            for row in rows:
-                place = row[0]
-                # Several people, addresses or stops, or another spelling.
-                if seen[place] or row[SHAPE] is False:
-                    closer.add(place)
+        async for part in people.alike(asked):
+            for places, shape in part:
+                if shape.elsewhere:
+                    closer.update(places)
                     continue
-                seen[place] = 1
-                found[place] = code_of(answer(tuple(row[SHAPE:]), row[1]))
+                example = example_of(shape, self._question.purpose, self._question.channel, self._turning)
+                code = self._codes.of(answer_of(self._decide, example))
+                for place in places:
+                    if seen[place]:
+                        closer.add(place)
+                    seen[place] = 1
+                    codes[place] = code
         return sorted(closer)
 
-    async def _look_closer(self, block: Block, places: list[int], codes: _Codes, found: bytearray) -> None:
+    async def _look_closer(self, block: Block, places: Iterable[int], codes: bytearray) -> None:
         """One by one, as the API does."""
-        emails = (self._email_of(block.row(place)) for place in places)
+        emails = (self._email_of(row) for row in block.rows_at(places))
         left = iter(places)
         async for part in decide_stream(self._services, self._question, emails, self._now):
             for answered in part:
                 decision = answered.decision
-                found[next(left)] = codes.of((decision.allowed, decision.reason))
+                codes[next(left)] = self._codes.of((decision.allowed, decision.reason))
+
+
+async def _gathered(people: Everybody) -> Everybody:
+    await people.gather()
+    return people
+
+
+async def _ended(task: asyncio.Task[Everybody]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,94 +1,61 @@
-"""Decisions on rows that look alike: whoever differs in nothing that decides gets the same answer."""
+"""Decisions on people who are alike: whoever differs in nothing that decides gets the same answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from prefcenter.domain.choices import Cause, Proof, Source, Status
 from prefcenter.domain.decide import Decision
 from prefcenter.domain.standing import Standing, Stop
-from prefcenter.storage.candidates import NOBODY, Candidate
-from prefcenter.storage.fields import EPOCH, from_micros
-from prefcenter.storage.sweep import DAYS_BEFORE_1970
+from prefcenter.domain.turning import Turning
+from prefcenter.storage.candidates import Candidate
+from prefcenter.storage.everybody import Shape
+from prefcenter.storage.fields import EPOCH
 
-Shape = tuple[Any, ...]
 Answer = tuple[bool, str]
 
-_DAY = timedelta(days=1)
 _MOMENT = timedelta(microseconds=1)
-#: More shapes than this are forgotten and learnt again: memory stays bounded where everybody differs.
-_MOST = 200_000
 
 
-class Shapes:
-    """Answers by shape: the columns of `storage.sweep` from `SHAPE` on.
-
-    A shape has the day of the yes, not its moment. Everything else being equal, an answer changes at most
-    once as that moment grows, when the yes stops being too old. So what is the same for the day's first
-    and last moment is the same for the whole day; where it is not, each row is decided by itself.
-    """
-
-    def __init__(self, decide: Callable[[Candidate], Decision], purpose: str, channel: str) -> None:
-        self._decide = decide
-        self._purpose = purpose
-        self._channel = channel
-        self._known: dict[Shape, Answer | None] = {}
-
-    def nobody(self) -> Answer:
-        """For an address that nothing is known of."""
-        decision = self._decide(NOBODY)
-        return decision.allowed, decision.reason
-
-    def answer(self, shape: Shape, at: int | None) -> Answer:
-        """`at`: the moment of the yes, in microseconds since 1970."""
-        try:
-            known = self._known[shape]
-        except KeyError:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            known = self._known[shape] = self._for_the_day(shape)
-        return known if known is not None else self._answer(shape, None if at is None else from_micros(at))
-
-    def _for_the_day(self, shape: Shape) -> Answer | None:
-        day = shape[11]
-        if day is None:
-            return self._answer(shape, None)
-        first = EPOCH + (day - DAYS_BEFORE_1970) * _DAY
-        begins, ends = self._answer(shape, first), self._answer(shape, first + _DAY - _MOMENT)
-        return begins if begins == ends else None
-
-    def _answer(self, shape: Shape, at: datetime | None) -> Answer:
-        decision = self._decide(self._candidate(shape, at))
-        return decision.allowed, decision.reason
-
-    def _candidate(self, shape: Shape, at: datetime | None) -> Candidate:
-        _, body, since, status, proof, version, until, declined, noticed, noticed_at, has_seq, *rest = shape
-        _, cause, purpose, channel, outlived = rest
-        standing = None
-        if status is not None and at is not None:
-            standing = Standing(
-                "",
-                self._purpose,
-                self._channel,
-                Status(status),
-                (3 if outlived else 1) if has_seq else None,
-                "",
-                at,
-                at,
-                Proof(proof),
-                version,
-                _moment(until),
-                declined,
-                noticed,
-                _moment(noticed_at),
-            )
-        stops: tuple[Stop, ...] = ()
-        if cause is not None:
-            stops = (Stop(b"", channel, purpose, Cause(cause), Source.SYSTEM, 2, "", EPOCH, EPOCH),)
-        return Candidate(standing, stops, body, _moment(since))
+def answer_of(decide: Callable[[Candidate], Decision], candidate: Candidate) -> Answer:
+    decision = decide(candidate)
+    return decision.allowed, decision.reason
 
 
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else from_micros(micros)
+def example_of(shape: Shape, purpose: str, channel: str, turning: Turning) -> Candidate:
+    """Somebody of this shape. Its times are others than those of anybody there, between the same two turning
+    moments; entries, ids and the number of the yes and the stop matter to no answer but by their order."""
+    standing = None
+    if shape.status is not None and shape.proof is not None:
+        given = _between(turning.given, shape.given) or EPOCH
+        standing = Standing(
+            "",
+            purpose,
+            channel,
+            Status(shape.status),
+            (3 if shape.outlived else 1) if shape.has_seq else None,
+            "",
+            given,
+            given,
+            Proof(shape.proof),
+            shape.version or 0,
+            _between(turning.until, shape.until),
+            shape.declined,
+            shape.noticed,
+            _between(turning.noticed, shape.noticed_at),
+        )
+    stops: tuple[Stop, ...] = ()
+    if shape.cause is not None and shape.channel is not None and shape.purpose is not None:
+        cause = Cause(shape.cause)
+        stops = (Stop(b"", shape.channel, shape.purpose, cause, Source.SYSTEM, 2, "", EPOCH, EPOCH),)
+    return Candidate(standing, stops, shape.facts_body, _between(turning.known, shape.known))
+
+
+def _between(moments: Sequence[datetime], passed: int | None) -> datetime | None:
+    """A time that is not before so many of the moments. None stays None."""
+    if passed is None:
+        return None
+    if passed:
+        return moments[passed - 1]
+    return moments[0] - _MOMENT if moments else EPOCH

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import pytest
 
 from tests.commands.conftest import Console
 from tests.commands.test_import import file_of, yes
+from tests.commands.test_links import MEASURED, MOST_KILOBYTES
+
+ROWS = 150_000
 
 
 @pytest.fixture
@@ -51,6 +56,46 @@ def test_with_reasons_every_row_is_kept_and_says_why(people):
         "bob@example.org,2,no,withdrawn",
         "no address,3,no,invalid_address",
     ]
+
+
+def test_an_answer_is_not_put_beside_an_older_one(people):
+    (people.folder / "in.csv").write_text("email,Reason\nada@example.com,because\n")
+    told = people.refused("filter", "--purpose", "newsletter", "--reasons", "in.csv", "out.csv")
+    assert "in.csv: has a column 'reason' already" in told
+    assert not (people.folder / "out.csv").exists()
+
+
+@pytest.mark.parametrize("end", [b"", b"\r", b"\r\n"])
+def test_the_last_row_ends_as_the_others_do(people, end):
+    written, _ = filtered(people, b"email\r\nbob@example.org\r\nada@example.com" + end)
+    assert written == b"email\r\nada@example.com\r\n"
+
+
+def test_rows_wait_on_the_disk_and_it_is_said_where_that_has_no_room(people, monkeypatch):
+    (people.folder / "in.csv").write_text("email\nada@example.com\n")
+    monkeypatch.setattr(tempfile, "tempdir", str(people.folder / "missing"))
+    told = people.refused("filter", "--purpose", "newsletter", "in.csv", "out.csv")
+    assert "missing: " in told
+    assert "Set TMPDIR to a folder with room" in told
+
+
+def test_a_disk_that_is_full_is_said_so(people):
+    (people.folder / "in.csv").write_text("email\nada@example.com\n")
+    told = people.refused("filter", "--purpose", "newsletter", "in.csv", "/dev/full")
+    assert told == "/dev/full: No space left on device\n"
+
+
+def test_memory_stays_the_same_however_long_the_list(people):
+    with (people.folder / "in.csv").open("w") as file:
+        file.write("email,note\n")
+        file.writelines(f"p{n}@example.com,{'x' * 300}\nada@example.com,\n" for n in range(ROWS // 2))
+    arguments = ("filter", "--purpose", "newsletter", "in.csv", "out.csv")
+    process = people.start(*arguments, python=MEASURED)
+    _, err = process.communicate(timeout=300)
+    assert f"{ROWS // 2} of {ROWS} rows may be sent to" in err.decode()
+    assert int(err.decode().splitlines()[-1]) < MOST_KILOBYTES
+    with (people.folder / "out.csv").open() as file:
+        assert sum(1 for _ in file) == ROWS // 2 + 1
 
 
 def test_rows_that_cannot_be_read_are_named_and_left_out(people):

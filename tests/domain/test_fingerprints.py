@@ -55,3 +55,30 @@ def test_a_number_is_one_person_by_text_and_by_voice_and_no_email_address() -> N
 def test_a_masked_address_shows_one_letter_of_the_mailbox(text: str) -> None:
     local, _, domain = text.partition("@")
     assert mask(text) == f"{local[0]}•••@{domain}"
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=20),
+            st.emails(),
+            st.from_regex(r"\A[a-z0-9._+-]{1,30}@[a-z0-9.-]{1,60}\Z"),
+            st.from_regex(r"\A[a-zA-Z0-9.\n\r@é-]{1,30}\Z"),
+            st.sampled_from(["ada@example.com", "xn--a@example.com", "a--b@example.com", f"{'x' * 64}@b.co"]),
+        ),
+        max_size=30,
+    )
+)
+def test_many_addresses_have_the_fingerprints_of_each(texts: list[str]) -> None:
+    def alone(text: str) -> bytes | None:
+        try:
+            return FINGERPRINTS.of_text(text).wide
+        except InvalidAddress:
+            return None
+
+    assert FINGERPRINTS.wides(texts) == [alone(text) for text in texts]
+
+
+def test_a_long_list_that_is_none_is_looked_at_as_fast() -> None:
+    texts = ["a" * 300 + "@", "a." * 150 + "@x", "a@" + "b-" * 150, "a@" + "b." * 150 + "1"] * 200
+    assert FINGERPRINTS.wides(texts) == [None] * len(texts)
