@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from prefcenter.bootstrap import web_app
+from prefcenter.bootstrap import spare_the_collector, web_app
 from prefcenter.settings import Settings
 from prefcenter.storage import journal
 from prefcenter.web.api.auth import KeyRing
@@ -37,6 +37,7 @@ def _settings() -> Settings:
 if "BENCH_MOST_UNITS" in os.environ:
     journal.MOST_UNITS = int(os.environ["BENCH_MOST_UNITS"])
 
+spare_the_collector()
 app = web_app(
     _settings(),
     worker=bool(os.environ.get("BENCH_WORKER")),

@@ -53,6 +53,7 @@ def write_list(path: Path) -> list[str]:
 
 def filtered(environ: Mapping[str, str], folder: Path, file: Path, out: Path) -> tuple[float, float]:
     """Seconds of the command, and MB of memory at its peak."""
+    out.unlink(missing_ok=True)  # no file is written over
     begun = time.perf_counter()
     running = subprocess.Popen(
         [sys.executable, "-m", "prefcenter", "filter", "--purpose", "newsletter", str(file), str(out)],

@@ -21,6 +21,8 @@ from tests.databases import run
 from tests.postgres import PostgresServer
 
 _READY_WITHIN = 60.0  # seconds
+#: Of PostgreSQL: a small part of what a server with a million people has.
+_SHARED_BUFFERS = "1GB"
 
 
 @contextmanager
@@ -33,7 +35,7 @@ def database(kind: str, folder: Path) -> Iterator[str]:
         run(migrate(url))
         yield url
         return
-    server = PostgresServer(memory=False)
+    server = PostgresServer(memory=False, shared_buffers=_SHARED_BUFFERS)
     server.start()
     try:
         run(server.create("bench"))

@@ -20,7 +20,7 @@ from itsdangerous.signer import Signer
 
 from prefcenter.domain.addresses import FINGERPRINT_BYTES
 from prefcenter.domain.judge import UNDO_LIFE
-from prefcenter.domain.mailing import CONFIRM_LIFE
+from prefcenter.domain.mail_retries import CONFIRM_LIFE
 
 MANAGE_LIFE = timedelta(days=60)
 

@@ -35,8 +35,9 @@ PREFIX = "prefcenter-pg-"
 class PostgresServer:
     """One server with its own folder. `start` may be called at any time; `restart` is for tests of faults."""
 
-    def __init__(self, *, memory: bool = True) -> None:
-        """`memory` False: on the disk, as the benchmarks want it."""
+    def __init__(self, *, memory: bool = True, **settings: str) -> None:
+        """`memory` False: on the disk, as the benchmarks want it; `settings` beside or instead of SETTINGS."""
+        self._settings = {**SETTINGS, **settings}
         self.in_memory = memory and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_WANTED
         parent = MEMORY if self.in_memory else Path(tempfile.gettempdir())
         remove_orphans(parent)
@@ -58,7 +59,7 @@ class PostgresServer:
             return
         if not self._data.exists():
             self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
-        options = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        options = [f"--{name}={value}" for name, value in self._settings.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._binaries / "postgres", "-D", self._data, "-k", self.folder, *options],

@@ -14,6 +14,7 @@ from prefcenter.domain.plain_words import REASONS
 from prefcenter.settings import VARIABLES
 from prefcenter.storage.keys import SCOPES
 from prefcenter.storage.outbox import EVENTS
+from prefcenter.web.api.answers import DecisionOut, DecisionsResponse
 from prefcenter.web.api.operations import OPERATIONS
 from prefcenter.web.routes import ROUTES
 
@@ -65,6 +66,21 @@ def test_what_the_architecture_names_is_there():
         found = [path for path in ROOT.glob(f"**/{file}") if ".venv" not in path.parts]
         assert found, file
         assert any(re.search(rf"(def|class) {name}\b", path.read_text()) for path in found), (file, name)
+
+
+@pytest.mark.parametrize("package", ["domain", "storage"])
+def test_the_architecture_names_every_file_of_the_larger_packages(package):
+    [row] = [line for line in ARCHITECTURE.splitlines() if line.startswith(f"| `prefcenter/{package}/`")]
+    named = set(re.findall(r"`(\w+)`", row))
+    there = {path.stem for path in (ROOT / "prefcenter" / package).glob("*.py")} - {"__init__"}
+    assert named == there
+
+
+def test_every_field_of_a_decision_is_explained_and_no_other():
+    section = API.split("\n## A decision\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(DecisionOut.__struct_fields__)
+    around = set(DecisionsResponse.__struct_fields__) - {"decisions"}
+    assert all(f"`{name}`" in section for name in around)
 
 
 def test_every_link_between_the_docs_leads_somewhere():

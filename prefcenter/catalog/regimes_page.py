@@ -39,11 +39,11 @@ complete or up to date where you are. Have them looked at by somebody who does, 
   people what they agreed to. Months are by the calendar.
 - `honour_within` is for alarms: a stop takes effect at once, everywhere.
 
-**Confidence** says how a value was checked on its day. **P**: the primary text was read (or it is a
-decision of this project, and says so). **S**: a secondary source was read, a law firm's note for example;
-"project specification" is one too: it orders the value, and the text itself was not read. **K**: general
-knowledge, not verified. An unverified value takes the stricter reading, and its note says what was not
-taken. Confirm S and K before you rely on them.
+**Confidence** says how a value was checked on its day. **P**: the primary text was read (or it is
+prefcenter's own choice, and says so). **S**: a secondary source was read, a law firm's note for example; or,
+where the source says "text not read", prefcenter sets the value after the law that it names.
+**K**: general knowledge, not verified. An unverified value takes the stricter reading, and its note says what
+was not taken. Confirm S and K before you rely on them.
 
 ## How to set your own
 

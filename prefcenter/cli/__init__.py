@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
 # Each registers its commands, in the order in which `--help` shows them.
 from prefcenter.cli import running, changing, lists, people, keys  # isort: skip
+from prefcenter.bootstrap import spare_the_collector
 from prefcenter.cli.base import app, errors
 
 __all__ = ["app", "changing", "keys", "lists", "main", "people", "running"]
@@ -18,6 +18,5 @@ def main() -> None:
         if not argument.isascii() and any("\ud800" <= char <= "\udfff" for char in argument):
             errors.print("an argument is not UTF-8 text", style="red")
             raise SystemExit(1)
-    # What is loaded by now stays. To look through it again and again would take a long list a fifth longer.
-    gc.freeze()
+    spare_the_collector()
     app()

@@ -26,7 +26,7 @@ def import_(
         str, typer.Option(help="The words to which every yes in the file was given: your statement.")
     ] = "",
     declared_source: Annotated[str, typer.Option(help="Where and how those words were shown.")] = "",
-    rejects: Annotated[Path | None, typer.Option(help="Write bad rows and why to this file.")] = None,
+    rejects: Annotated[Path | None, typer.Option(help="Write bad rows and why to this new file.")] = None,
 ) -> None:
     """Import people, their choices with the evidence, or a list of stops. Never revives a stop.
 

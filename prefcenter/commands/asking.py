@@ -12,7 +12,7 @@ from prefcenter.bootstrap import utc_now
 from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
 from prefcenter.domain.asking import kinds_of
-from prefcenter.domain.askings import CampaignKind, NotAsked
+from prefcenter.domain.campaign_words import CampaignKind, NotAsked
 from prefcenter.domain.purposes import Purpose
 from prefcenter.settings import Settings
 from prefcenter.storage.campaigns import CampaignBusy, Campaigns, Progress
@@ -93,11 +93,15 @@ async def _remind(services: Services, purpose: Purpose) -> None:
 
 
 async def _print_progress(services: Services, purpose: Purpose) -> None:
-    for progress in await Campaigns(services.database).progress():
-        campaign = progress.campaign
-        mailed = (campaign.purpose, campaign.version) == (purpose.key, purpose.version)
-        if mailed and campaign.kind != CampaignKind.PAGE:
-            _print(progress)
+    """In the order of a dry run."""
+    found = {
+        progress.campaign.kind: progress
+        for progress in await Campaigns(services.database).progress()
+        if (progress.campaign.purpose, progress.campaign.version) == (purpose.key, purpose.version)
+    }
+    for kind in kinds_of(purpose):
+        if kind in found:
+            _print(found[kind])
 
 
 def _print(progress: Progress) -> None:
@@ -115,6 +119,8 @@ def _title(key: str, version: int, kind: CampaignKind) -> str:
 
 
 def _print_reasons(counted: Mapping[str, int]) -> None:
+    if not counted:
+        return
     print(f"  not asked: {sum(counted.values())}")
     for reason, number in sorted(counted.items(), key=lambda item: -item[1]):
         print(f"    {reason:<16} {number} {REASONS.get(reason, '')}".rstrip())

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from prefcenter.bootstrap import utc_now
 from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
+from prefcenter.commands.streaming import name_bad, progress
 from prefcenter.domain.decide import Decision
 from prefcenter.settings import Settings
 from prefcenter.tables.errors import TableError
@@ -33,7 +30,6 @@ async def audit_file(settings: Settings, source: Path | None, target: Path | Non
     """Write a row for each send that was not allowed; the exit code is 1 where there is one, or a bad row."""
     try:
         with open_table(source) as table:
-            _refuse_the_same(table, target)
             columns = _columns(table)
             async with opened(settings) as services:
                 counts = await _audit(services, table, columns, target)
@@ -47,11 +43,6 @@ async def audit_file(settings: Settings, source: Path | None, target: Path | Non
     return 1 if counts["stopped"] or counts["not allowed"] or counts["bad"] else 0
 
 
-def _refuse_the_same(table: Table, target: Path | None) -> None:
-    if table.path and target and target.exists() and target.samefile(table.path):
-        raise CommandError(f"{target}: is the file that is read; write to another one")
-
-
 def _columns(table: Table) -> dict[str, int]:
     columns = {name: column(table, name) for name in _NEEDED}
     if _OPTIONAL in (cell.strip().casefold() for cell in table.header):
@@ -63,8 +54,11 @@ async def _audit(
     services: Services, table: Table, columns: dict[str, int], target: Path | None
 ) -> Counter[str]:
     counts: Counter[str] = Counter()
-    with writer(target, _FOUND) as write, _progress(table) as advance:
-        sends = _sends(services, table, columns, counts, utc_now())
+    now = utc_now()
+    # Another process may have applied something since we opened: what we say of a moment is to stay so.
+    await services.catalogs.refresh()
+    with writer(target, _FOUND) as write, progress(table, "auditing") as advance:
+        sends = _sends(services, table, columns, counts, now)
         async for row, decision in audit(services, sends):
             counts["sends"] += 1
             if not decision.allowed:
@@ -87,7 +81,7 @@ def _sends(
             yield row, read_send(services, **{_OPTIONAL: "", **said}, now=now)
         except BadSend as error:
             counts["bad"] += 1
-            print(f"line {row.line}: {error}", file=sys.stderr)
+            name_bad(row.line, str(error))
 
 
 def _found(row: Row, columns: dict[str, int], decision: Decision) -> Iterator[str]:
@@ -98,13 +92,3 @@ def _found(row: Row, columns: dict[str, int], decision: Decision) -> Iterator[st
     yield decision.reason
     yield decision.since.isoformat() if decision.since is not None else ""
     yield decision.entry or ""
-
-
-@contextmanager
-def _progress(table: Table) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, silence in a pipe."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("auditing", total=table.size)
-        yield lambda: progress.update(task, completed=table.bytes_read)

@@ -23,9 +23,11 @@ from prefcenter.mail.errors import SendError
 from prefcenter.mail.smtp import SmtpSender
 from prefcenter.settings import Settings
 from prefcenter.storage.database import StorageUnavailable, check_writable
+from prefcenter.storage.imports import unfinished
 from prefcenter.storage.mail_queue import FAILED, PENDING, MailQueue
 from prefcenter.storage.vault import CannotUnseal
 from prefcenter.storage.verify import verify as verify_ledger
+from prefcenter.use_cases.confirming import KIND as CONFIRM
 from prefcenter.use_cases.expire import last_clocks
 from prefcenter.use_cases.services import Services
 
@@ -50,7 +52,8 @@ async def check(settings: Settings) -> int:
         async with opened(settings) as services:
             findings += [await _database(services), await _keys(services)]
             findings += [await _catalog(services), await _one_click(services)]
-            findings += [*await _mails(services), await _clocks(services, utc_now())]
+            findings += [*await _mails(services), *await _imports(services)]
+            findings.append(await _clocks(services, utc_now()))
     except (CommandError, StorageUnavailable) as error:
         findings.append(Finding("problem", "database", str(error)))
         findings.append(_file(settings))
@@ -131,16 +134,32 @@ async def _smtp(settings: Settings) -> Finding:
 async def _mails(services: Services) -> list[Finding]:
     """What waits with nothing to send it, and what could not be sent; nothing where there is none of it."""
     states: Counter[str] = Counter()
-    for by_state in (await MailQueue(services.database).counts()).values():
+    counts = await MailQueue(services.database).counts()
+    for by_state in counts.values():
         states.update(by_state)
+    confirming = counts.get(CONFIRM, {}).get(PENDING, 0)
     found = []
     if states[PENDING] and services.settings.smtp_url is None:
-        detail = f"{states[PENDING]} wait to be sent; set PREFCENTER_SMTP_URL, confirmations lapse in 7 days"
+        lapse = f"; of them {confirming} to confirm, which lapses in 7 days" if confirming else ""
+        detail = f"{states[PENDING]} wait to be sent; set PREFCENTER_SMTP_URL{lapse}"
         found.append(Finding("warning", "mails", detail))
-    if states[FAILED]:
-        detail = f"{states[FAILED]} failed in the last 90 days; the worker's log says why"
+    if newest := await MailQueue(services.database).newest_failure():
+        detail = f"{states[FAILED]} failed in the last 90 days, the newest ({newest[0]}): {newest[1]}"
         found.append(Finding("warning", "mails", detail))
     return found
+
+
+async def _imports(services: Services) -> list[Finding]:
+    """Imports that have not come to their end: they run now, or were interrupted."""
+    return [
+        Finding(
+            "warning",
+            "imports",
+            f"{name} has not come to its end; last came on at {at:%Y-%m-%d %H:%M} UTC: where it does not run "
+            "any more, the same `prefcenter import` goes on with it",
+        )
+        for name, at in await unfinished(services.database)
+    ]
 
 
 async def _clocks(services: Services, now: datetime) -> Finding:

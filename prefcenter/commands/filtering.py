@@ -13,7 +13,7 @@ from pathlib import Path
 from prefcenter.bootstrap import utc_now
 from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
-from prefcenter.commands.streaming import Namer, cells_of, line_of, progress, raw_writer, refuse_the_same
+from prefcenter.commands.streaming import Namer, cells_of, line_of, progress, raw_writer
 from prefcenter.domain.purposes import Channel
 from prefcenter.settings import Settings
 from prefcenter.storage.candidates import ledger_head
@@ -39,7 +39,6 @@ async def filter_rows(
     reasons: bool,
 ) -> None:
     """Write the rows that may be sent to, or with `reasons` every row and the answer for it."""
-    refuse_the_same(source, target)
     try:
         async with opened(settings) as services:
             _check(services, purpose, channel)

@@ -5,41 +5,34 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from prefcenter.bootstrap import utc_now
 from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
+from prefcenter.commands.streaming import Namer, progress
 from prefcenter.domain.purposes import ANY
 from prefcenter.settings import Settings
-from prefcenter.storage.imports import ImportRun, find_or_begin, finish
+from prefcenter.storage.imports import ImportRun, begin, find_interrupted, finish
 from prefcenter.tables.errors import TableError
 from prefcenter.tables.formats import Format
 from prefcenter.tables.importing import (
-    Bad,
     Declaration,
     Found,
     ImportOptions,
-    Skipped,
     open_import,
     read_import,
     unread_columns,
 )
 from prefcenter.tables.recognising import recognise
-from prefcenter.tables.rejects import Reject, rejects
+from prefcenter.tables.rejects import Reject, no_rejects, rejects
 from prefcenter.tables.streams import Table
 from prefcenter.tables.writing import Write, safe, writer
 from prefcenter.use_cases.import_people import REJECTED, Fate, Importer
 from prefcenter.use_cases.record_choices import no_such_purpose
 from prefcenter.use_cases.services import Services
-
-#: Bad rows that are named on the terminal; all of them are in the reject file.
-_NAMED = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,19 +68,24 @@ async def _import(services: Services, wanted: ImportRequest) -> int:
         form = recognise(table, wanted.format, stop=wanted.stop)
         rows = read_import(table, form, options)
         _say(table, form)
-        run = None if wanted.dry_run else await _run(services, table, wanted, form)
-        start = run.position if run else 0
-        if start:
+        digest = _digest(table, wanted, form)
+        run = None if wanted.dry_run else await find_interrupted(services.database, digest)
+        if start := run.reached.position if run else 0:
             print("Going on where an earlier run of this file was interrupted.", file=sys.stderr)
             table = files.enter_context(open_import(wanted.source, start=start, stop=wanted.stop))
             rows = read_import(table, form, options)
-        importer = Importer(services, run, utc_now)
-        tell = files.enter_context(_telling(table, wanted, resumed=bool(start)))
-        await importer.take(rows, tell)
+        reject = files.enter_context(_rejecting(table, wanted, run))
+        if run is None and not wanted.dry_run:
+            # After its file of bad rows, or a run that began would be one whose file may not be there.
+            name, size = Path(table.name).name, reject([])
+            run = await begin(services.database, name=name, digest=digest, rejects=size, now=utc_now())
+        importer = Importer(services, run, utc_now, reject)
+        await importer.take(rows, files.enter_context(_telling(table, wanted)))
+    counts = importer.reached.counts
     if run is not None:
-        await finish(services.database, run, importer.position, importer.counts, utc_now())
-    _summary(importer.counts, dry_run=wanted.dry_run)
-    return 1 if importer.counts[REJECTED] else 0
+        await finish(services.database, run, importer.reached, utc_now())
+    _summary(counts, dry_run=wanted.dry_run)
+    return 1 if counts.get(REJECTED) else 0
 
 
 def _declaration(wanted: ImportRequest) -> Declaration | None:
@@ -99,9 +97,10 @@ def _declaration(wanted: ImportRequest) -> Declaration | None:
     return Declaration(wording=wanted.declare, source=source)
 
 
-async def _run(services: Services, table: Table, wanted: ImportRequest, form: Format) -> ImportRun:
-    """The interrupted run of this very file with these options, or a new one."""
-    told = (form.name, wanted.purpose, wanted.stop, wanted.declare, wanted.declared_source)
+def _digest(table: Table, wanted: ImportRequest, form: Format) -> str:
+    """Of this very file with these options: by it an interrupted run is found again."""
+    rejects_to = str(wanted.rejects.absolute()) if wanted.rejects is not None else None
+    told = (form.name, wanted.purpose, wanted.stop, wanted.declare, wanted.declared_source, rejects_to)
     seen = hashlib.sha256(repr((table.header, table.size, told)).encode())
     if wanted.source is None:
         # Standard input cannot be begun anew: each is another one.
@@ -109,9 +108,7 @@ async def _run(services: Services, table: Table, wanted: ImportRequest, form: Fo
     else:
         with wanted.source.open("rb") as file:
             seen.update(hashlib.file_digest(file, "sha256").digest())
-    return await find_or_begin(
-        services.database, name=Path(table.name).name, digest=seen.hexdigest(), now=utc_now()
-    )
+    return seen.hexdigest()
 
 
 def _say(table: Table, form: Format) -> None:
@@ -120,34 +117,31 @@ def _say(table: Table, form: Format) -> None:
         print(f"Not read: {', '.join(unread)}", file=sys.stderr)
 
 
-@contextmanager
-def _telling(table: Table, wanted: ImportRequest, *, resumed: bool) -> Iterator[Callable[[Fate], None]]:
-    """A progress bar, the reject file, and in a dry run what would become of each row."""
-    with ExitStack() as stack:
-        advance = stack.enter_context(_progress(table))
-        tellers = []
-        if wanted.rejects is not None:
-            tellers.append(_rejecting(stack.enter_context(rejects(wanted.rejects, table, append=resumed))))
-        if wanted.dry_run:
-            tellers.append(_listing(stack.enter_context(writer(None, _LISTED))))
-        if not tellers:
-            tellers.append(_naming())
+def _rejecting(table: Table, wanted: ImportRequest, run: ImportRun | None) -> AbstractContextManager[Reject]:
+    """The reject file: a new one, or that of the interrupted run."""
+    if wanted.rejects is None:
+        return nullcontext(no_rejects)
+    return rejects(wanted.rejects, table, go_on_at=run.reached.rejects if run else None)
 
-        def tell(fate: Fate) -> None:
-            for teller in tellers:
-                teller(fate)
+
+@contextmanager
+def _telling(table: Table, wanted: ImportRequest) -> Iterator[Callable[[Fate], None]]:
+    """A progress bar, in a dry run what would become of each row, or else the first bad rows by name."""
+    with ExitStack() as stack:
+        advance = stack.enter_context(progress(table, "importing"))
+        if wanted.dry_run:
+            tell = _listing(stack.enter_context(writer(None, _LISTED)))
+        else:
+            tell = _naming() if wanted.rejects is None else _quiet
+
+        def tell_and_advance(fate: Fate) -> None:
+            tell(fate)
             advance()
 
-        yield tell
+        yield tell_and_advance
 
 
-def _rejecting(reject: Reject) -> Callable[[Fate], None]:
-    def tell(fate: Fate) -> None:
-        row = fate.row
-        if fate.what == REJECTED and not isinstance(row, Skipped):
-            reject(Bad(row.line, row.position, fate.reason or "", list(row.cells)))
-
-    return tell
+def _quiet(_: Fate) -> None: ...
 
 
 _LISTED = ("line", "action", "purpose", "outcome", "reason")
@@ -164,17 +158,11 @@ def _listing(write: Write) -> Callable[[Fate], None]:
 
 
 def _naming() -> Callable[[Fate], None]:
-    """The first bad rows on standard error: without their cells, which may hold addresses."""
-    named = 0
+    name = Namer("… more rows are bad; --rejects FILE keeps them all")
 
     def tell(fate: Fate) -> None:
-        nonlocal named
-        if fate.what != REJECTED or named > _NAMED:
-            return
-        named += 1
-        more = named > _NAMED
-        what = "… more rows are bad; --rejects FILE keeps them all"
-        print(what if more else f"line {fate.row.line}: {fate.reason}", file=sys.stderr)
+        if fate.what == REJECTED:
+            name(fate.row.line, fate.reason or "")
 
     return tell
 
@@ -183,13 +171,3 @@ def _summary(counts: Mapping[str, int], *, dry_run: bool) -> None:
     head = "Nothing was recorded. It would be:" if dry_run else "Done:"
     lines = [f"  {number:>9,}  {kind}".replace(",", " ") for kind, number in sorted(counts.items())]
     print("\n".join([head, *(lines or ["  no rows"])]), file=sys.stderr)
-
-
-@contextmanager
-def _progress(table: Table) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, silence in a pipe."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("importing", total=table.size)
-        yield lambda: progress.update(task, completed=table.bytes_read)

@@ -10,7 +10,7 @@ from pathlib import Path
 from prefcenter.bootstrap import utc_now
 from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
-from prefcenter.commands.streaming import progress, refuse_the_same
+from prefcenter.commands.streaming import name_bad, progress
 from prefcenter.domain.addresses import InvalidAddress
 from prefcenter.settings import Settings
 from prefcenter.tables.errors import TableError
@@ -40,7 +40,6 @@ async def links(
             mint = minter(services, purpose, campaign, now=utc_now())
         except Refused as error:
             raise CommandError("\n".join(f"{e.field}: {e.message}" for e in error.errors)) from error
-    refuse_the_same(source, target)
     try:
         with open_table(source) as table, progress(table, "minting links") as advance:
             # The columns are looked at before OUT is touched.
@@ -68,7 +67,7 @@ class _Linking:
         made = bad = 0
         for number, row in enumerate(self._table.rows):
             if row.fault is not None:
-                _name(row.line, self._fault(row))
+                name_bad(row.line, self._fault(row))
             if not row.cells:
                 bad += 1
                 continue
@@ -77,7 +76,7 @@ class _Linking:
                 values = self._values(cells[self._email].strip())
                 made += 1
             except InvalidAddress as error:
-                _name(row.line, str(error))
+                name_bad(row.line, str(error))
                 values = [""] * len(ADDED)
                 bad += 1
             for place, value in zip(self._places, values, strict=True):
@@ -105,7 +104,3 @@ class _Linking:
 def _for_programs(dialect: Dialect) -> Dialect:
     """A byte order mark would become part of the first column's name where a mailing tool reads it."""
     return replace(dialect, encoding="utf-8") if dialect.encoding == "utf-8-sig" else dialect
-
-
-def _name(line: int, reason: str) -> None:
-    print(f"line {line}: {reason}", file=sys.stderr)

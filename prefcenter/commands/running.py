@@ -13,7 +13,14 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
-from prefcenter.bootstrap import apply_if_empty, open_worker, utc_now, wanted_catalog, web_app
+from prefcenter.bootstrap import (
+    apply_if_empty,
+    open_worker,
+    spare_the_collector,
+    utc_now,
+    wanted_catalog,
+    web_app,
+)
 from prefcenter.commands.database import opened
 from prefcenter.commands.errors import CommandError
 from prefcenter.settings import Settings
@@ -58,6 +65,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, worker: boo
 
 def app_of_a_worker_process() -> Starlette:
     """The application in one of several server processes."""
+    spare_the_collector()
     inside = os.environ.pop(_WORKER_INSIDE, "1") == "1"
     return web_app(Settings.from_environ(os.environ, folder=Path.cwd()), worker=inside)
 

@@ -14,25 +14,19 @@ from typing import BinaryIO, cast
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from prefcenter.commands.errors import CommandError
 from prefcenter.tables.errors import TableError
 from prefcenter.tables.streams import Table
+from prefcenter.tables.writing import create
 
 #: Bad rows that are named; the rest is counted.
 NAMED = 20
-
-
-def refuse_the_same(source: Path | None, target: Path | None) -> None:
-    """Raises CommandError where the file that is read would be written over."""
-    if source and target and source.exists() and target.exists() and target.samefile(source):
-        raise CommandError(f"{target}: is the file that is read; write to another one")
 
 
 @contextmanager
 def raw_writer(path: Path | None, table: Table) -> Iterator[Callable[[bytes], None]]:
     """Writes bytes of UTF-8 in the encoding of the table that is read. `path` None or `-`: standard output.
 
-    Raises TableError if the file cannot be opened, or written to.
+    Raises TableError if the file is there already, or cannot be written to.
     """
     encode = _encoder(table.dialect.encoding)
     try:
@@ -59,7 +53,7 @@ def _opened(path: Path | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     else:
-        with path.open("wb") as file:
+        with create(path) as file:
             yield file
 
 
@@ -77,18 +71,24 @@ def cells_of(table: Table, raw: bytes) -> list[str]:
     return next(csv.reader(lines, delimiter=table.dialect.delimiter, strict=True))
 
 
-class Namer:
-    """Names the first bad rows on standard error, by line and reason, never by what is in them."""
+def name_bad(line: int, reason: str) -> None:
+    """Names a bad row on standard error, by line and reason, never by what is in it."""
+    print(f"line {line}: {reason}", file=sys.stderr)
 
-    def __init__(self) -> None:
+
+class Namer:
+    """Names the first bad rows and counts them all. `more` follows where there are others."""
+
+    def __init__(self, more: str = "… more rows are bad") -> None:
         self.number = 0
+        self._more = more
 
     def __call__(self, line: int, reason: str) -> None:
         self.number += 1
         if self.number <= NAMED:
-            print(f"line {line}: {reason}", file=sys.stderr)
+            name_bad(line, reason)
         elif self.number == NAMED + 1:
-            print("… more rows are bad", file=sys.stderr)
+            print(self._more, file=sys.stderr)
 
 
 @contextmanager

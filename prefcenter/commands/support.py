@@ -10,6 +10,7 @@ from prefcenter.commands.errors import CommandError
 from prefcenter.domain.addresses import InvalidAddress
 from prefcenter.settings import Settings
 from prefcenter.use_cases.explain import explain
+from prefcenter.use_cases.record_choices import no_such_purpose
 from prefcenter.use_cases.refusals import Refused
 from prefcenter.use_cases.stop_people import stop_address, stop_domain
 
@@ -56,6 +57,8 @@ async def why(settings: Settings, email: str, *, purpose: str, at: str) -> None:
     if moment is not None and moment > now:
         raise CommandError("--at: lies in the future; leave it out to ask about now")
     async with opened(settings) as services:
+        if services.catalogs.find(purpose) is None:
+            raise CommandError(f"--purpose: {no_such_purpose(services)}")
         try:
             print(await explain(services, email, purpose, now=now, at=moment))
         except InvalidAddress as error:

@@ -72,7 +72,7 @@ async def apply(settings: Settings) -> None:
     wanted = wanted_catalog(settings)
     async with opened(settings) as services:
         try:
-            applied = await services.catalogs.apply(wanted, utc_now())
+            applied = await services.catalogs.apply(wanted, utc_now)
         except CannotApply as error:
             lines = [f"  {change.detail}" for change in error.changes]
             raise CommandError("\n".join(["Nothing was applied:", *lines])) from error

@@ -123,6 +123,12 @@ PEOPLE = (
         customer_for=80,
         acts=(_yes(NEWSLETTER, 75),),
     ),
+    Sample(
+        name="Mika",
+        email="mika@example.org",
+        story="has just signed up, and is to confirm it by mail",
+        acts=(_told(Action.REQUEST, NEWSLETTER, 0, Source.FORM),),
+    ),
 )
 
 
@@ -174,7 +180,7 @@ async def _record_act(services: Services, person: Sample, act: Act, at: datetime
         stated_at=at,
     )
     evidence = {"method": "sample"}
-    if act.action is Action.GIVE and purpose is not None:
+    if act.action in (Action.GIVE, Action.REQUEST) and purpose is not None:
         evidence = {
             "method": "unticked checkbox",
             "url": "https://example.com/sign-up",

@@ -15,6 +15,7 @@ from rich.console import Console
 from starlette.applications import Starlette
 
 from prefcenter.bootstrap import utc_now, web_app
+from prefcenter.demo.asking import ask_about_tips, question_path
 from prefcenter.demo.inbox import Inbox
 from prefcenter.demo.newsletter import send_mailings
 from prefcenter.demo.people import PEOPLE, record_people
@@ -36,7 +37,7 @@ class PortTaken(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Demo:
-    """A demo that is ready to be served; `start` knows the API key once the application is up."""
+    """A demo that is ready to be served; `start` knows what it shows once the application is up."""
 
     app: Starlette
     start: Start
@@ -120,6 +121,8 @@ async def _set_up(services: Services, start: Start, tool: Tool, smtp_url: str) -
     now = utc_now()
     await record_people(services, now)
     await send_mailings(services, Templates([shipped_templates()]), SmtpSender.from_url(smtp_url), now)
+    await ask_about_tips(services, utc_now)
+    start.question_path = question_path(services, PEOPLE[0].email, utc_now())
     start.api_key = await create_key("demo", sorted(SCOPES), now)
     # Last, so that the tool hears of what is done from here on.
     await tool.register(services)
@@ -127,11 +130,11 @@ async def _set_up(services: Services, start: Start, tool: Tool, smtp_url: str) -
 
 def _say(base_url: str, demo: Demo) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    mails = len(demo.mailbox.mails)
-    console.print(f"\n[bold]prefcenter demo[/bold]: {len(PEOPLE)} people, {mails} mails, all throwaway\n")
+    console.print(f"\n[bold]prefcenter demo[/bold]: {len(PEOPLE)} people and their mail, all throwaway\n")
     console.print(f"  Start here       {base_url}/demo")
     console.print(f"  Mailbox          {base_url}/demo/inbox")
     console.print(f"  Marketing tool   {base_url}/demo/tool")
+    console.print(f"  A question       {base_url}{demo.start.question_path}")
     console.print(f"  API key          {demo.start.api_key}\n")
     console.print("May we send Ada and Emeka the newsletter?", style="bold")
     console.print(curl_lines(base_url, demo.start.api_key)[0].command, markup=False)

@@ -51,11 +51,12 @@ def curl_lines(base_url: str, api_key: str) -> list[Try]:
 
 
 class Start:
-    """`api_key` is known once the demo is set up."""
+    """`api_key`, and `question_path`, a page that asks somebody, are known once the demo is set up."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
         self.api_key = ""
+        self.question_path = ""
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -71,6 +72,8 @@ class Start:
             here="/demo",
             nav=DEMO_NAV,
             api_key=self.api_key,
+            question_path=self.question_path,
+            asked=PEOPLE[0],
             lines=curl_lines(self._base_url, self.api_key),
             people=PEOPLE,
         )

@@ -135,25 +135,42 @@ class Fingerprinter:
 
     def wides(self, texts: Sequence[str]) -> list[bytes | None]:
         """The wide fingerprint of each, by `of_text`, sooner for many; None for what is no address."""
+        return [
+            usual or (self.of_form("email", parsed.wide) if (parsed := _parsed(text)) else None)
+            for text, usual in zip(texts, self._of_usual(texts), strict=True)
+        ]
+
+    def of_texts(self, texts: Sequence[str]) -> list[Fingerprints | None]:
+        """Each by `of_text`, sooner for many; None for what is no address."""
+        return [
+            Fingerprints(usual, usual)
+            if usual
+            else (self.of_email(parsed) if (parsed := _parsed(text)) else None)
+            for text, usual in zip(texts, self._of_usual(texts), strict=True)
+        ]
+
+    def _of_usual(self, texts: Sequence[str]) -> list[bytes | None]:
+        """Of those whose spelling is the usual one, which is narrow and wide in one."""
         usual = _USUAL_LINES.findall("\n".join(texts))
         if len(usual) != len(texts):
-            usual = [""] * len(texts)
+            return [None] * len(texts)
         found: list[bytes | None] = []
         begun = self._email
-        for text, address in zip(texts, usual, strict=True):
+        for address in usual:
             if address and len(address) <= MAX_LOCAL_OCTETS:
                 keyed = begun()
                 keyed.update(address.encode())
                 found.append(keyed.digest())
             else:
-                found.append(self._wide(text))
+                found.append(None)
         return found
 
-    def _wide(self, text: str) -> bytes | None:
-        try:
-            return self.of_form("email", parse_email(text).wide)
-        except InvalidAddress:
-            return None
+
+def _parsed(text: str) -> EmailAddress | None:
+    try:
+        return parse_email(text)
+    except InvalidAddress:
+        return None
 
 
 class HasNarrow(Protocol):

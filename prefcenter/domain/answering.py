@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from prefcenter.domain.choices import Action, Status, stopping_action
+from prefcenter.domain.choices import SAID_NO, Action, Status, stopping_action
 from prefcenter.domain.decide import Dossier, may_send
 from prefcenter.domain.purposes import Basis, Channel, Purpose
 from prefcenter.domain.regimes import Regimes
@@ -21,6 +21,33 @@ class Answer(StrEnum):
     NO = "no"
     LATER = "later"
     SEEN = "seen"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offered:
+    """The answers on a page: `pair` have one weight, `quiet` stand below."""
+
+    pair: Sequence[Answer]
+    quiet: Sequence[Answer] = ()
+
+
+def offered(*, is_notice: bool, reason: str, said: Answer | None = None) -> Offered:
+    """What can be said, or said otherwise where `said` was just recorded. `reason`: of the decision now.
+
+    Reading a notice is no yes; only whoever said no to it may say that.
+    """
+    if is_notice:
+        refused = said is Answer.NO or reason in SAID_NO
+        pair = [Answer.NO, Answer.YES if refused else Answer.SEEN]
+    else:
+        pair = [Answer.YES, Answer.NO]
+    quiet = () if is_notice or said else (Answer.LATER,)
+    return Offered(pair=[one for one in pair if one is not said], quiet=quiet)
+
+
+def answered(*, allowed: bool, reason: str) -> bool | None:
+    """Which answer a decision amounts to: yes, no, or (None) neither was given yet."""
+    return True if allowed else False if reason in SAID_NO else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +138,7 @@ def _goes_on_without(channel: Channel, asked: Asked) -> bool:
     held = known.standings.get(key) or Standing(
         "", purpose.key, channel, Status.INFORMED, None, "", asked.now, asked.now
     )
-    declining = {**known.standings, key: replace(held, declined=held.declined or purpose.version, until=None)}
+    declining = {**known.standings, key: held._replace(declined=held.declined or purpose.version, until=None)}
     without = may_send(
         purpose,
         channel,

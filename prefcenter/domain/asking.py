@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from prefcenter.domain.askings import LIVE, Askable, AskedState, Asking, CampaignKind, NotAsked
-from prefcenter.domain.choices import Cause, Status
+from prefcenter.domain.campaign_words import LIVE, Askable, AskedState, Asking, CampaignKind, NotAsked
+from prefcenter.domain.choices import STOPPED_BY, Cause, Status
 from prefcenter.domain.decide import Decision, Dossier, may_send
+from prefcenter.domain.mail_retries import CONFIRM_LIFE
 from prefcenter.domain.purposes import Basis, Channel, Kind, Purpose
 from prefcenter.domain.regimes import Regimes, add_months
 from prefcenter.domain.standing import VALID, Standing
@@ -19,13 +20,8 @@ BUDGET = timedelta(days=90)
 REMIND_AFTER = timedelta(days=14)
 #: After silence or a "not now", for the same version of a purpose.
 REST_MONTHS = 12
-#: A confirmation that they asked for themselves is on its way (double opt-in).
-CONFIRMING = timedelta(days=7)
 
 MAILED_ON = Channel.EMAIL
-
-
-_STOPS = frozenset(cause.value for cause in Cause)
 
 
 def kinds_of(purpose: Purpose) -> tuple[CampaignKind, ...]:
@@ -144,7 +140,7 @@ def carrier_for(
 def _stopped(case: _Case) -> NotAsked | None:
     """A refusal is final for the version that was refused; every other stop is the end of asking."""
     decision = case.decision
-    if decision.reason not in _STOPS:
+    if decision.reason not in STOPPED_BY:
         return None
     if decision.reason != Cause.REFUSED or decision.since is None:
         return NotAsked.STOPPED
@@ -160,7 +156,7 @@ def _answered(case: _Case) -> NotAsked | None:
     standing, reason = case.standing, case.decision.reason
     if standing is None:
         return None
-    agreed = standing.status in VALID and reason not in (*_STOPS, "expired")
+    agreed = standing.status in VALID and reason not in (*STOPPED_BY, "expired")
     if agreed and standing.version >= case.version:
         return NotAsked.ANSWERED
     return NotAsked.DECLINED if (standing.declined or 0) >= case.version else None
@@ -174,7 +170,7 @@ def _paused(case: _Case) -> NotAsked | None:
         return None
     if standing.status is Status.DEFERRED and case.purpose.version_at(standing.at) >= case.version:
         return NotAsked.RESTING if case.now < add_months(standing.at, REST_MONTHS) else None
-    if standing.status is Status.REQUESTED and case.now - standing.at < CONFIRMING:
+    if standing.status is Status.REQUESTED and case.now - standing.at < CONFIRM_LIFE:
         ours = {moment for one in case.askings for moment in (one.asked_at, one.reminded_at)}
         return None if standing.at in ours else NotAsked.CONFIRMING
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from prefcenter.domain.purposes import ANY, Purpose
 
@@ -129,6 +130,12 @@ class Cause(StrEnum):
     SIGNAL = "signal"
 
 
+#: Reasons of a decision that are a stop.
+STOPPED_BY = frozenset(cause.value for cause in Cause)
+#: Those by which the person has said no: one whose mailbox bounces has not.
+SAID_NO = STOPPED_BY - {Cause.BOUNCED.value}
+
+
 class Effect(StrEnum):
     APPLIED = "applied"
     NONE = "none"
@@ -171,8 +178,7 @@ class Choice:
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One row of the ledger, as the fold reads it. `seq` is its place in the order of commits."""
 
     seq: int

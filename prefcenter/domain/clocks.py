@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from prefcenter.domain.choices import Status
@@ -165,7 +165,7 @@ def _but_for_a_pause(
     standing = known.standings.get((purpose.key, channel))
     if standing is not None and standing.until is not None:
         known = Dossier(
-            standings={standing.key: replace(standing, until=None)},
+            standings={standing.key: standing._replace(until=None)},
             stops=known.stops,
             facts=known.facts,
             known_since=known.known_since,

@@ -1,4 +1,4 @@
-"""Which names a row of the regimes may have: countries, their regions, and two of our own."""
+"""Names that a row of the regimes may have, and countries of people: ISO 3166; rows have two of our own."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ COUNTRIES = frozenset(
     """.split()
 )
 _REGION = re.compile(r"[A-Z0-9]{1,3}")
+#: What ISO 3166-1 leaves to whoever uses it: somewhere that is not known, or not said.
+_USER_ASSIGNED = re.compile(r"AA|Q[M-Z]|X[A-Z]|ZZ")
 #: In use elsewhere, but not in ISO 3166.
 _OTHERWISE = {"UK": "GB", "EL": "GR"}
 
@@ -34,15 +36,37 @@ def country_of(name: str) -> str:
 
 def wrong_name(name: str) -> str | None:
     """What is wrong with the name of a row, with the remedy; None: nothing."""
-    country, dash, region = name.partition("-")
-    sound = country in COUNTRIES and (not dash or _REGION.fullmatch(region))
-    if sound or name in (EU, STRICT):
+    if _is_somewhere(name) or name in (EU, STRICT):
         return None
-    upper = name.upper()
-    better = _OTHERWISE.get(country.upper()) or (
-        upper if upper != name and wrong_name(upper) is None else None
+    better = _OTHERWISE.get(country_of(name).upper()) or (
+        name.upper() if name.upper() in (EU, STRICT) else _in_capitals(name)
     )
     hint = f"; did you mean {better!r}?" if better else ""
     return (
         f"{name!r} is no country of ISO 3166, such as FR, nor a region, such as US-CA, nor EU or STRICT{hint}"
     )
+
+
+def wrong_country(name: str) -> str | None:
+    """What is wrong with the country of a person, with the remedy and without the value; None: nothing.
+
+    The user-assigned codes of ISO 3166-1, such as XX, are taken: the country is not known.
+    """
+    if _is_somewhere(name) or _USER_ASSIGNED.fullmatch(name):
+        return None
+    better = _OTHERWISE.get(country_of(name).upper()) or _in_capitals(name)
+    hint = f"; did you mean {better}?" if better else ""
+    return (
+        "must be an ISO 3166-1 alpha-2 code such as DE, or with a region such as US-CA; XX or nothing"
+        f" where it is not known{hint}"
+    )
+
+
+def _is_somewhere(name: str) -> bool:
+    country, dash, region = name.partition("-")
+    return country in COUNTRIES and (not dash or _REGION.fullmatch(region) is not None)
+
+
+def _in_capitals(name: str) -> str | None:
+    upper = name.upper()
+    return upper if upper != name and _is_somewhere(upper) else None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from prefcenter.domain.choices import Cause, Proof, Status, as_strong
 from prefcenter.domain.facts import NO_FACTS, Facts
@@ -44,8 +45,7 @@ _NOT_VALID = {
 _KEEPS_FRESH = frozenset({"customer", "client_user"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """`since` and `entry` name the moment and the ledger entry that decide, where there is one. `version`
     is of the terms that they agreed to, or were told of; `pending_version` a newer one that they did not.
     `review_due`: allowed, but so old that somebody should look at it.
@@ -98,8 +98,8 @@ def decide(
     if still_named and _shown(terms, version, recipient) and _shown(agreed, version, recipient):
         return held
     if still_named and _shown(agreed, version, recipient):
-        return replace(held, allowed=False, reason="not_in_force", until=agreed.in_force_at)
-    return replace(held, allowed=False, reason="choice_pending", pending_version=purpose.version)
+        return held._replace(allowed=False, reason="not_in_force", until=agreed.in_force_at)
+    return held._replace(allowed=False, reason="choice_pending", pending_version=purpose.version)
 
 
 def _shown(terms: Terms, version: int | None, recipient: str | None) -> bool:
@@ -236,7 +236,7 @@ def _unless_run_out(standing: Standing, regime: Regime, facts: Facts, now: datet
     if standing.status not in VALID:
         return standing
     end = expires_at(standing, regime, facts, now)
-    return standing if end is None or now < end else replace(standing, status=Status.EXPIRED, at=end)
+    return standing if end is None or now < end else standing._replace(status=Status.EXPIRED, at=end)
 
 
 def _consented(
@@ -247,7 +247,7 @@ def _consented(
         return _held(regime, standing, allowed=False, reason="requested", missing=missing)
     version, waits_until = _in_force(purpose, channel, standing.version, now)
     if version is None:
-        return replace(_held(regime, standing, allowed=False, reason="not_in_force"), until=waits_until)
+        return _held(regime, standing, allowed=False, reason="not_in_force")._replace(until=waits_until)
     review = months_after(regime.review_due, standing, facts, now)
     return Decision(
         allowed=True,
@@ -296,6 +296,8 @@ def months_after(months: int | None, standing: Standing, facts: Facts, now: date
     if months is None:
         return None
     relationship = facts.relationship
+    if relationship is None and facts.last_contact_at is None:
+        return add_months(standing.at, months)
     if relationship is not None and relationship.kind not in _KEEPS_FRESH:
         relationship = None
     if relationship is not None and relationship.ongoing:

@@ -41,6 +41,15 @@ class Facts:
 NO_FACTS = Facts()
 
 
+def wrong_ending(since: datetime, ended_at: datetime | None, ongoing: bool) -> str | None:
+    """What is wrong with the `ended_at` of a relationship, with the remedy; None: nothing. Aware times."""
+    if ended_at is None:
+        return None
+    if ongoing:
+        return "does not go with an ongoing relationship; leave one of the two out"
+    return "is before the relationship began; correct one of the two" if ended_at < since else None
+
+
 def merged_facts(held: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     """What is said replaces what was; whether an opt-out was offered stays until that is said anew."""
     merged = {**held, **said}

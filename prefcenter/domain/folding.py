@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from prefcenter.domain.choices import (
@@ -81,7 +80,7 @@ def _change_address(state: State, entry: Entry) -> None:
             continue
         held = mine.get(key, stop)
         newer = stop if stop.seq > held.seq else held
-        state.put_stop(replace(newer, wide=entry.wide, at=max(held.at, stop.at)))
+        state.put_stop(newer._replace(wide=entry.wide, at=max(held.at, stop.at)))
     standings = list(state.standings.get(entry.subject, {}).values())
     state.drop_standings(entry.subject)
     for standing in standings:
@@ -152,7 +151,7 @@ def _spare_newer_yeses(state: State, entry: Entry, stop: Stop, find: FindPurpose
                 continue
             newer = newer_than(standing, entry.occurred_at, entry.recorded_at)
             if newer and counts(standing, stops, purpose):
-                state.put_standing(replace(standing, seq=entry.seq))
+                state.put_standing(standing._replace(seq=entry.seq))
 
 
 def _yes(state: State, entry: Entry) -> None:
@@ -200,10 +199,10 @@ def _defer(state: State, entry: Entry) -> None:
     held = _held(state, entry)
     if held is not None and held.status in VALID:
         if entry.until is not None:
-            state.put_standing(replace(held, until=entry.until, said_at=_latest(entry, held)))
+            state.put_standing(held._replace(until=entry.until, said_at=_latest(entry, held)))
         return
     deferred = _without_yes(entry, held, Status.DEFERRED)
-    state.put_standing(replace(deferred, until=entry.until, said_at=_latest(entry, held)))
+    state.put_standing(deferred._replace(until=entry.until, said_at=_latest(entry, held)))
 
 
 def _expire(state: State, entry: Entry) -> None:
@@ -215,7 +214,7 @@ def _expire(state: State, entry: Entry) -> None:
         state.drop_standing(held)
         return
     bare = _without_yes(entry, held, Status.INFORMED if unanswered else Status.EXPIRED)
-    state.put_standing(replace(bare, version=held.version) if held is not None else bare)
+    state.put_standing(bare._replace(version=held.version) if held is not None else bare)
 
 
 def _inform(state: State, entry: Entry) -> None:
@@ -226,11 +225,11 @@ def _inform(state: State, entry: Entry) -> None:
     if entry.action is Action.DECLINE:
         first = version if held.declined is None else min(held.declined, version)
         held = _back_before(held, version)
-        state.put_standing(replace(held, declined=first, said_at=_latest(entry, held)))
+        state.put_standing(held._replace(declined=first, said_at=_latest(entry, held)))
     elif held.noticed is None or held.noticed < version:
         # Notice given twice gives no more time than it did the first time.
         held = _settled(held, entry.occurred_at)
-        state.put_standing(replace(held, noticed=version, noticed_at=entry.occurred_at))
+        state.put_standing(held._replace(noticed=version, noticed_at=entry.occurred_at))
 
 
 def _settled(held: Standing, at: datetime) -> Standing:
@@ -238,7 +237,7 @@ def _settled(held: Standing, at: datetime) -> Standing:
     if held.seq is not None or held.noticed is None or held.noticed_at is None:
         return held
     over = held.noticed_at + TIME_TO_OBJECT <= at
-    return replace(held, version=max(held.version, held.noticed)) if over else held
+    return held._replace(version=max(held.version, held.noticed)) if over else held
 
 
 def _back_before(held: Standing, version: int) -> Standing:
@@ -246,8 +245,8 @@ def _back_before(held: Standing, version: int) -> Standing:
     if held.status not in VALID or held.version < version:
         return held
     if version > 1:
-        return replace(held, version=version - 1)
-    return replace(held, status=Status.INVALIDATED)
+        return held._replace(version=version - 1)
+    return held._replace(status=Status.INVALIDATED)
 
 
 def _held(state: State, entry: Entry) -> Standing | None:
@@ -258,7 +257,7 @@ def _held(state: State, entry: Entry) -> Standing | None:
 def _invalidate_yes(state: State, entry: Entry) -> None:
     held = _held(state, entry)
     if held is not None and held.entry == entry.target:
-        struck = replace(held, status=Status.INVALIDATED, said_at=_latest(entry, held))
+        struck = held._replace(status=Status.INVALIDATED, said_at=_latest(entry, held))
         state.put_standing(struck)
 
 

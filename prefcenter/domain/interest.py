@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TypeGuard
+from datetime import UTC, date, datetime, timedelta
 
 from prefcenter.domain.facts import Facts, OptOutOffered, Relationship
 from prefcenter.domain.purposes import PROCESSING_KINDS, Kind, Purpose, Terms
@@ -14,6 +13,8 @@ from prefcenter.domain.standing import Standing
 
 #: Time to object after notice of something new, before it may begin (seed policy: 30 days).
 TIME_TO_OBJECT = timedelta(days=30)
+#: In days of UTC: many know only the day, and that by a clock of their own.
+AS_IT_BEGAN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +97,30 @@ def runs_out(relationship: Relationship, months: int | None) -> datetime | None:
 def _missing_offer(purpose: Purpose, relationship: Relationship | None, now: datetime) -> list[str]:
     """The conditions of ePrivacy Art. 13(2) beyond the relationship that are not shown to be met."""
     missing = [] if purpose.similar_to_purchase else ["similar_to_purchase"]
-    offered = relationship.opt_out_offered if relationship is not None else None
-    if _was_offered(offered, now):
-        return missing
-    declared = purpose.soft_opt_in
-    if (
-        offered is False
-        or declared is None
-        or relationship is None
-        or relationship.since.astimezone(UTC).date() < declared.offered_since
+    if relationship is None or not (
+        _offered_to_them(relationship, now) or _offered_to_all(purpose, relationship)
     ):
         missing.append("opt_out_offered")
     return missing
 
 
-def _was_offered(offered: OptOutOffered | bool | None, now: datetime) -> TypeGuard[OptOutOffered]:
-    return isinstance(offered, OptOutOffered) and offered.at <= now and bool(offered.wording.strip())
+def _offered_to_them(relationship: Relationship, now: datetime) -> bool:
+    """In words, and as their address was collected: not years before it, nor after (Art. 13(2))."""
+    offered = relationship.opt_out_offered
+    if not isinstance(offered, OptOutOffered) or offered.at > now or not offered.wording.strip():
+        return False
+    return abs(_day(offered.at) - _day(relationship.since)) <= AS_IT_BEGAN
+
+
+def _offered_to_all(purpose: Purpose, relationship: Relationship) -> bool:
+    declared = purpose.soft_opt_in
+    if relationship.opt_out_offered is False or declared is None:
+        return False
+    return declared.offered_since <= _day(relationship.since)
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
 
 
 def _once_told(
@@ -144,10 +153,8 @@ def _told(
     relationship = facts.relationship
     data_since = known_since
     if relationship is not None:
+        # What they were offered later is no notice: whoever was there before is told, and has time to object.
         data_since = relationship.since if data_since is None else min(data_since, relationship.since)
-        offered = relationship.opt_out_offered
-        if _was_offered(offered, now) and terms.since <= offered.at:
-            return True
     if data_since is not None and data_since >= terms.since:
         return True
     return (

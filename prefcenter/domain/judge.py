@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,8 +56,10 @@ class Target:
     recorded_at: datetime
 
 
-#: One confirmation by mail per address and purpose a day; one per address in 30 days after a complaint.
+#: Confirmations by mail: one per address and purpose a day, so many per address over all purposes; one per
+#: address in 30 days after a complaint.
 ASKED_AGAIN = timedelta(days=1)
+MAILS_A_DAY = 3
 ASKED_AGAIN_AFTER_COMPLAINT = timedelta(days=30)
 
 
@@ -65,7 +67,8 @@ ASKED_AGAIN_AFTER_COMPLAINT = timedelta(days=30)
 class Known:
     """What is known of the address and the person when a choice is judged; a stop needs none of it.
 
-    `asked_at`, `last_asked_at`: when a confirmation of this purpose, of any, was last asked for by mail.
+    `asked_at`: when a confirmation of this purpose was last asked for by mail. `mailed_at`: when those of any
+    purpose were; what one call asks for has one time, and is one mail.
     `double_opt_in`: what the purpose says, else the person's regime. `outdated`: an `expire` was concluded
     from what is otherwise by now. `said_no_seq`: their newest no to a change, or pause, on this matter.
     """
@@ -76,7 +79,7 @@ class Known:
     target: Target | None = None
     newest_seq: int | None = None
     asked_at: datetime | None = None
-    last_asked_at: datetime | None = None
+    mailed_at: Collection[datetime] = ()
     double_opt_in: bool = False
     outdated: bool = False
     said_no_seq: int | None = None
@@ -231,8 +234,11 @@ def _asked_already(known: Known, purpose: Purpose, choice: Choice, now: datetime
         for stop in known.stops
     )
     rest = ASKED_AGAIN_AFTER_COMPLAINT if complained else ASKED_AGAIN
-    last = known.last_asked_at if complained else known.asked_at
-    return "asked_recently" if last is not None and now - last < rest else None
+    last = max(known.mailed_at, default=None) if complained else known.asked_at
+    if last is not None and now - last < rest:
+        return "asked_recently"
+    lately = {at for at in known.mailed_at if at != now and now - at < ASKED_AGAIN}
+    return "asked_too_often" if len(lately) >= MAILS_A_DAY else None
 
 
 def _expire(choice: Choice, known: Known, at: datetime) -> Verdict:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prefcenter.domain.asking import channel_asked, kind_for
-from prefcenter.domain.askings import CampaignKind
+from prefcenter.domain.campaign_words import CampaignKind
 from prefcenter.domain.decide import Decision, Dossier, may_send
 from prefcenter.domain.purposes import Basis, Purpose, Terms
 from prefcenter.domain.regimes import Regimes
@@ -56,6 +56,16 @@ class Question:
         """Whether title or description read otherwise than they did."""
         old = self.old
         return old is not None and (old.title, old.description) != (self.new.title, self.new.description)
+
+
+def terms_at_hand(
+    purpose: Purpose, *, allowed: bool, version: int | None, pending_version: int | None
+) -> Terms:
+    """What a yes or no to the purpose itself is about, by the decision: what they have agreed to, where that
+    goes on. A change that they did not agree to is a question of its own."""
+    if pending_version is None or version is None or not allowed:
+        return purpose.terms
+    return purpose.terms_of(version)
 
 
 def question_for(

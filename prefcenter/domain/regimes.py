@@ -88,9 +88,16 @@ class Regimes:
         return self.rows[STRICT]
 
 
+#: Days that every month has.
+_SHORTEST = 28
+
+
 def add_months(moment: datetime, months: int) -> datetime:
     """The same day so many months later, by the calendar of UTC; or the last of that month (28 February)."""
-    moment = moment.astimezone(UTC)
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
-    day = min(moment.day, monthrange(year, month + 1)[1])
+    day = moment.day
+    if day > _SHORTEST:
+        day = min(day, monthrange(year, month + 1)[1])
     return moment.replace(year=year, month=month + 1, day=day)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from prefcenter.domain.choices import (
     AUTHORITY,
@@ -29,8 +30,7 @@ StandingKey = tuple[str, str]
 FindPurpose = Callable[[str], Purpose | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """The newest stop of one cause on one scope of an address. `at`: the latest time stated for it."""
 
     wide: bytes
@@ -48,8 +48,7 @@ class Stop:
         return self.channel, self.purpose, self.cause
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """The newest yes (or question) of a person on a (purpose, channel), and its state.
 
     `seq` is the place from which the yes counts; None while there never was one. `said_at`: the latest time

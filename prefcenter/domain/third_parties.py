@@ -186,7 +186,7 @@ def _handed_over_without_yes(
 ) -> _Taken | None:
     standings = dict(before.standings)
     if (paused := standings.get((purpose.key, channel))) is not None:
-        standings[paused.key] = replace(paused, until=None)
+        standings[paused.key] = paused._replace(until=None)
     known = Dossier(
         standings=standings, stops=before.stops, facts=before.facts, known_since=before.known_since
     )

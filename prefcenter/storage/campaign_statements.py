@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefcenter.domain.askings import LIVE
+from prefcenter.domain.campaign_words import LIVE
 from prefcenter.storage.database import Statement, insert
 
 _CAMPAIGN_COLUMNS = 'id, purpose, version, kind, state, per_minute, "after", counts, created_at, ended_at'

@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from hashlib import sha256
+from typing import Any, Literal, get_args
 
 import msgspec
 
-from prefcenter.domain.askings import AskedState, Asking
+from prefcenter.domain.campaign_words import AskedState, Asking, CampaignKind
 from prefcenter.storage import campaign_statements as sql
-from prefcenter.storage.database import AnyDatabase, Row
+from prefcenter.storage.database import AnyDatabase, Row, Statement
 from prefcenter.storage.fields import from_micros, to_micros
 from prefcenter.storage.mail_queue import ADD_MAIL
 from prefcenter.storage.people import new_id
 
-RUNNING, DONE = "running", "done"
+CampaignState = Literal["running", "done"]
+RUNNING, DONE = get_args(CampaignState)
 PER_MINUTE = 600
 
 
@@ -41,8 +43,8 @@ class Campaign:
     id: str
     purpose: str
     version: int
-    kind: str
-    state: str
+    kind: CampaignKind
+    state: CampaignState
     per_minute: int
     after: int
     tally: Tally
@@ -156,7 +158,7 @@ class Campaigns:
             tally = msgspec.json.encode(chunk.tally).decode()
             if not await tx.fetch(sql.ADVANCE, chunk.after, tally, campaign.id, campaign.after):
                 raise CampaignBusy
-            await tx.many(sql.PUT_ASKED, [asked_row(one) for one in chunk.askings])
+            await tx.many(sql.PUT_ASKED, [_asked_row(one) for one in chunk.askings])
             await tx.many(ADD_MAIL, chunk.mails)
 
     async def end(self, campaign: Campaign, now: datetime) -> None:
@@ -230,7 +232,7 @@ def _campaign(row: Row) -> Campaign:
         id=id_,
         purpose=purpose,
         version=version,
-        kind=kind,
+        kind=CampaignKind(kind),
         state=state,
         per_minute=per_minute,
         after=after,
@@ -257,7 +259,33 @@ def _asking(row: Row) -> Asking:
     )
 
 
-def asked_row(asking: Asking) -> Row:
+def answer_rows(
+    purpose: str, version: int, subject: str, state: AskedState, now: datetime, *, mailed: bool
+) -> Sequence[tuple[Statement, Row]]:
+    """What keeps an answer, for `Unit.companions`: in every campaign that mailed the question, else (not
+    `mailed`) as one that was given on a page."""
+    at = to_micros(now)
+    if mailed:
+        return [(sql.MARK_ANSWERED, (subject, purpose, version, state.value, at))]
+    # One for each version of a purpose, whoever makes it first.
+    page = sha256(f"{purpose} {version} page".encode()).hexdigest()[:32]
+    asking = Asking(
+        id=new_id(),
+        campaign=page,
+        purpose=purpose,
+        version=version,
+        kind=CampaignKind.PAGE,
+        subject=subject,
+        carrier="",
+        state=state.value,
+        queued_at=now,
+        answered_at=now,
+    )
+    campaign = (page, purpose, version, CampaignKind.PAGE.value, DONE, 0, 0, "{}", at, at)
+    return [(sql.ADD_CAMPAIGN, campaign), (sql.PUT_PAGE_ANSWER, _asked_row(asking))]
+
+
+def _asked_row(asking: Asking) -> Row:
     """Of `campaign_statements.PUT_ASKED` and `PUT_PAGE_ANSWER`."""
     moments: Sequence[Any] = [
         None if moment is None else to_micros(moment)

@@ -16,7 +16,7 @@ from prefcenter.domain.standing import Standing, Stop
 from prefcenter.storage import rows
 from prefcenter.storage.database import AnyDatabase, Row, Tx
 from prefcenter.storage.fields import from_micros
-from prefcenter.storage.statements import HEAD, STANDING_COLUMNS, STOP_COLUMNS
+from prefcenter.storage.statements import HEAD, STOP_COLUMNS
 
 #: Addresses asked for in one statement; SQLite takes two parameters for each.
 MOST = {"postgres": 2_000, "sqlite": 400}
@@ -47,6 +47,10 @@ class Candidate(NamedTuple):
 NOBODY = Candidate()
 
 
+# Of a standing, what decides; the purpose and the channel are those that were asked about.
+_STANDING_COLUMNS = 'status, seq, entry, "at", proof, version, until, declined, noticed, noticed_at'
+
+
 def _named(table: str, columns: str) -> str:
     return ", ".join(f"{table}.{name}" for name in columns.split(", "))
 
@@ -54,7 +58,7 @@ def _named(table: str, columns: str) -> str:
 # A row for each stop of each person at each address; `n` is the place of the address in the question. The
 # addresses are of email, whatever channel is asked about.
 _CANDIDATES = f"""
-SELECT a.n, c.narrow, {{since}}, f.body, {_named("g", STANDING_COLUMNS)}, {_named("t", STOP_COLUMNS)}
+SELECT a.n, c.narrow, {{since}}, f.body, {_named("g", _STANDING_COLUMNS)}, {_named("t", STOP_COLUMNS)}
 FROM {{asked}}
 LEFT JOIN contact_point c ON c.wide = a.wide AND c.channel = 'email'
 {{subject}}
@@ -66,7 +70,7 @@ WHERE c.id IS NOT NULL OR t.id IS NOT NULL
 """
 _SUBJECT = "LEFT JOIN subject s ON s.id = c.subject_id"
 _STANDING_AT = 4
-_STOP_AT = _STANDING_AT + len(STANDING_COLUMNS.split(", "))
+_STOP_AT = _STANDING_AT + len(_STANDING_COLUMNS.split(", "))
 
 
 def on_postgres(*, dated: bool) -> str:
@@ -130,10 +134,10 @@ async def _find(tx: Tx, dialect: str, addresses: Sequence[Fingerprints], matter:
         found = await tx.fetch(_POSTGRES[dated], channel, purpose, wides)
     else:
         found = await tx.fetch(_on_sqlite(len(wides), dated), channel, purpose, *wides)
-    return _in_order(found, addresses)
+    return _in_order(found, addresses, matter)
 
 
-def _in_order(found: Iterable[Row], addresses: Sequence[Fingerprints]) -> list[Candidate]:
+def _in_order(found: Iterable[Row], addresses: Sequence[Fingerprints], matter: Matter) -> list[Candidate]:
     grouped: list[list[Row]] = [_NONE] * len(addresses)
     for row in found:
         place = row[0] - 1
@@ -142,7 +146,7 @@ def _in_order(found: Iterable[Row], addresses: Sequence[Fingerprints]) -> list[C
         else:
             grouped[place].append(row)
     return [
-        candidate_of(of_one, address) if of_one else NOBODY
+        candidate_of(of_one, address, matter) if of_one else NOBODY
         for of_one, address in zip(grouped, addresses, strict=True)
     ]
 
@@ -150,7 +154,7 @@ def _in_order(found: Iterable[Row], addresses: Sequence[Fingerprints]) -> list[C
 _NONE: list[Row] = []
 
 
-def candidate_of(of_one: list[Row], address: Fingerprints) -> Candidate:
+def candidate_of(of_one: list[Row], address: Fingerprints, matter: Matter) -> Candidate:
     """From all rows of an address."""
     if len(of_one) > 1:
         narrows = {row[1] for row in of_one}
@@ -163,11 +167,32 @@ def candidate_of(of_one: list[Row], address: Fingerprints) -> Candidate:
     if first[1] is None:
         return Candidate(stops=_stops(of_one))
     return Candidate(
-        rows.standing_from(first[_STANDING_AT:_STOP_AT]) if first[_STANDING_AT] is not None else None,
+        _standing(first[_STANDING_AT:_STOP_AT], matter) if first[_STANDING_AT] is not None else None,
         _stops(of_one) if first[_STOP_AT] is not None else (),
         first[3],
         None if first[2] is None else from_micros(first[2]),
         first[1] != address.narrow,
+    )
+
+
+def _standing(row: Row, matter: Matter) -> Standing:
+    status, seq, entry, given, proof, version, until, declined, noticed, noticed_at = row
+    at = from_micros(given)
+    return Standing(
+        "",
+        matter.purpose,
+        matter.channel,
+        rows.STATUS[status],
+        seq,
+        entry,
+        at,
+        at,
+        rows.PROOF[proof],
+        version,
+        None if until is None else from_micros(until),
+        declined,
+        noticed,
+        None if noticed_at is None else from_micros(noticed_at),
     )
 
 

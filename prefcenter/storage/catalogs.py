@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
@@ -157,9 +157,11 @@ class Catalogs:
         self._now = self._past[-1][1] if self._past else self._nothing
         self._disclosures = disclosures_of((at, catalog.purposes) for catalog, at, _ in catalogs)
 
-    async def apply(self, wanted: Catalog, now: datetime) -> Planned:
+    async def apply(self, wanted: Catalog, clock: Callable[[], datetime]) -> Planned:
         """Put a catalog in force. Raises CannotApply; does nothing where it is in force already."""
         async with self._database.ledger() as tx:
+            # Looked at once nothing is recorded any more: what was, while we waited, was under the old one.
+            now = clock()
             await self._load(tx)
             planned = await self._plan(tx, wanted, now)
             if refused := refusals(planned.changes):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from prefcenter.domain.mailing import CONFIRM_LIFE
+from prefcenter.domain.mail_retries import CONFIRM_LIFE
 from prefcenter.storage.database import AnyDatabase, Row, Statement, insert
 from prefcenter.storage.fields import from_micros, to_micros
 

@@ -20,6 +20,7 @@ _KEEP_RESULT = (
 ANSWERS_KEPT = timedelta(days=7)
 DELIVERIES_KEPT = timedelta(days=90)
 MAILS_KEPT = timedelta(days=90)
+IMPORTS_KEPT = timedelta(days=90)
 HOOK_BODIES_KEPT = timedelta(days=30)
 #: The schedule of a stop takes 30 days; what is open after this waits for an endpoint that nobody turns on.
 DELIVERIES_WAIT = timedelta(days=35)
@@ -57,7 +58,8 @@ async def keep_result(database: AnyDatabase, name: str, result: str, next_run: d
 
 
 async def clean_up(database: AnyDatabase, now: datetime) -> None:
-    """Delete what has served: stored answers, ended deliveries and mails, the bodies of received hooks.
+    """Delete what has served: stored answers, ended deliveries and mails, how far imports came, the
+    bodies of received hooks.
 
     Deliveries that nobody will ever take end here, loudly: an open one keeps a sealed address.
     """
@@ -67,6 +69,7 @@ async def clean_up(database: AnyDatabase, now: datetime) -> None:
         await tx.fetch("DELETE FROM idempotency_key WHERE created_at < $1", to_micros(now - ANSWERS_KEPT))
         await tx.fetch("DELETE FROM delivery WHERE ended_at < $1", to_micros(now - DELIVERIES_KEPT))
         await tx.fetch("DELETE FROM mail WHERE ended_at < $1", to_micros(now - MAILS_KEPT))
+        await tx.fetch("DELETE FROM import_run WHERE updated_at < $1", to_micros(now - IMPORTS_KEPT))
         await tx.fetch(
             "UPDATE hook_event SET body = NULL WHERE body IS NOT NULL AND received_at < $1",
             to_micros(now - HOOK_BODIES_KEPT),

@@ -67,7 +67,7 @@ def known_of(
         target=target,
         newest_seq=max((e.seq for e in history if e.action is not Action.FACT), default=None),
         asked_at=max((e.recorded_at for e in asked if e.purpose == choice.purpose), default=None),
-        last_asked_at=max((e.recorded_at for e in asked), default=None),
+        mailed_at={e.recorded_at for e in asked},
         double_opt_in=bool(double_opt_in),
         said_no_seq=max((e.seq for e in history if _says_no(e, match, item)), default=None),
         outdated=_is_outdated(batch, item, match, mine),

@@ -33,7 +33,6 @@ ADD_MAIL = insert(
         "id": "text",
         "kind": "text",
         "about": "text",
-        "subject_id": "text",
         "priority": "int",
         "state": "text",
         "attempts": "int",
@@ -55,7 +54,7 @@ _CLAIM = """
 UPDATE mail SET token = token + 1, attempts = attempts + 1, next_at = $3 WHERE id {among} (
     SELECT id FROM mail WHERE state = 'pending' AND priority = $1 AND next_at <= $2
     ORDER BY next_at LIMIT $4 {skip_locked}){end}
-RETURNING id, kind, about, subject_id, attempts, created_at, token
+RETURNING id, kind, about, attempts, created_at, token
 """
 _CLAIMS = {
     # An array is made once; a subquery after IN may be run again for each row, and pass over other ones.
@@ -86,6 +85,9 @@ UPDATE mail SET digest = $1, next_at = $2 WHERE id = $3 AND token = $4 AND state
 """
 
 _COUNTS = "SELECT kind, state, count(*) FROM mail GROUP BY kind, state"
+_NEWEST_FAILURE = """
+SELECT kind, last_error FROM mail WHERE state = 'failed' ORDER BY ended_at DESC, id LIMIT 1
+"""
 
 _SENT_ABOUT = """
 SELECT digest FROM mail WHERE about = $1 AND kind = $2 AND digest IS NOT NULL ORDER BY created_at DESC LIMIT 1
@@ -94,7 +96,7 @@ SELECT digest FROM mail WHERE about = $1 AND kind = $2 AND digest IS NOT NULL OR
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMail:
-    """A mail that is ours until the lease ends. `subject`: the person that it is for, if any.
+    """A mail that is ours until the lease ends.
 
     `attempts` counts this one. `about` is what its kind says: a confirmation's id, a campaign's `asked` row….
     """
@@ -102,7 +104,6 @@ class ClaimedMail:
     id: str
     kind: str
     about: str
-    subject: str | None
     attempts: int
     created_at: datetime
     token: int
@@ -112,7 +113,6 @@ def mail_row(
     *,
     kind: str,
     about: str,
-    subject: str | None,
     priority: Priority,
     now: datetime,
     next_at: datetime | None = None,
@@ -120,7 +120,7 @@ def mail_row(
     """Of `ADD_MAIL`; the mail is due at once, or at `next_at`. Its id makes its Message-ID."""
     at = to_micros(now)
     due = at if next_at is None else to_micros(next_at)
-    return (new_id(), kind, about, subject, int(priority), PENDING, 0, at, due, 0)
+    return (new_id(), kind, about, int(priority), PENDING, 0, at, due, 0)
 
 
 class MailQueue:
@@ -156,9 +156,7 @@ class MailQueue:
     async def _claim_some(self, tx: Tx, priority: int, most: int, now: datetime) -> list[ClaimedMail]:
         sql = _CLAIMS[self._database.dialect]
         rows = await tx.fetch(sql, priority, to_micros(now), to_micros(now + self._lease), most)
-        return [
-            ClaimedMail(row[0], row[1], row[2], row[3], row[4], from_micros(row[5]), row[6]) for row in rows
-        ]
+        return [ClaimedMail(row[0], row[1], row[2], row[3], from_micros(row[4]), row[5]) for row in rows]
 
     async def begin(self, claimed: ClaimedMail, digest: bytes, now: datetime) -> bool:
         """Keep what will be sent now, and take the lease anew. False: it was lost, so do not send."""
@@ -199,6 +197,12 @@ class MailQueue:
         async with self._database.read() as tx:
             found = await tx.fetch(_SENT_ABOUT, about, kind)
         return bytes(found[0][0]) if found else None
+
+    async def newest_failure(self) -> tuple[str, str] | None:
+        """The kind of the mail that was given up last, and why; None: there is none of the last 90 days."""
+        async with self._database.read() as tx:
+            found = await tx.fetch(_NEWEST_FAILURE)
+        return (found[0][0], found[0][1] or "no reason was kept") if found else None
 
     async def counts(self) -> dict[str, dict[str, int]]:
         """How many mails of each kind are in each state."""

@@ -19,7 +19,6 @@ class Mail(Model):
     id = fields.CharField(max_length=ID, primary_key=True)
     kind = fields.CharField(max_length=16)
     about = fields.CharField(max_length=64)
-    subject_id = fields.CharField(max_length=ID, null=True)
     priority = fields.IntField()
     state = fields.CharField(max_length=12)
     attempts = fields.IntField()
@@ -99,12 +98,16 @@ class Asked(Model):
 
 
 class ImportRun(Model):
-    """An import, as far as it has come: `position` goes on where the last committed chunk ended."""
+    """An import, as far as it has come: `position` goes on where the last committed chunk ended.
+
+    `rejects`: how long its file of bad rows was by then, in bytes.
+    """
 
     id = fields.CharField(max_length=ID, primary_key=True)
     name = fields.CharField(max_length=255)
     digest = fields.CharField(max_length=64, db_index=True)
     position = fields.BigIntField()
+    rejects = fields.BigIntField(db_default=0)
     counts = fields.TextField()
     state = fields.CharField(max_length=12)
     created_at = UtcMicrosField()

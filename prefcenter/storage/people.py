@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from prefcenter.domain.addresses import whose
@@ -94,6 +94,19 @@ class People:
         if people and contact is None and ref.wide is not None and not ref.create:
             raise UnitRefused("this address is not theirs", index=index, field="subject.email")
         return next(iter(people), None), contact, matched
+
+    def each_named(self, ref: Ref) -> list[Ref]:
+        """Whom a stop names, each by itself and the address first. Empty: its names are those of one person
+        (or of nobody), so the reference may be followed as it is."""
+        ids = [ref.subject, self.external.get(ref.external_id) if ref.external_id is not None else None]
+        contact, _ = self._contact(ref)
+        owner = contact.subject if contact else None
+        others = dict.fromkeys(who for who in ids if who in self.by_subject and who != owner)
+        address = [] if ref.wide is None else [replace(ref, subject=None, external_id=None, create=False)]
+        found = [*address, *(Ref(channel=ref.channel, subject=who) for who in others)]
+        # An id that nobody has any more takes nothing from the address beside it.
+        is_unknown = ref.subject is not None and ref.subject not in self.by_subject
+        return found if len(found) > 1 or is_unknown else []
 
     def _contact(self, ref: Ref) -> tuple[Contact | None, str | None]:
         if ref.wide is None:

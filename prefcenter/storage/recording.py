@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,7 @@ from prefcenter.storage.batch import Batch, dossier_of
 from prefcenter.storage.events import answers, turned
 from prefcenter.storage.fields import to_micros
 from prefcenter.storage.knowing import known_of, same_stop
+from prefcenter.storage.naming import as_one, named_apart
 from prefcenter.storage.people import Contact, Match
 from prefcenter.storage.third_parties import note_ended
 from prefcenter.storage.units import (
@@ -58,7 +60,11 @@ _BY_SOMEBODY = YES | {
 #: Of a choice that left no entry.
 NO_ENTRY = ""
 
-#: Two choices of one person on one matter have no order within a call.
+#: Whose choice, on which purpose and channel.
+_Matter = tuple[str | bytes, str, str]
+
+#: Two choices of one person on one matter have no order within a call; a stop only adds to a stop, and the
+#: rows of a list come one after the other.
 _TWICE = "the same person, purpose and channel twice in one call; which one is meant?"
 
 
@@ -71,16 +77,20 @@ def record(batch: Batch, unit: Unit) -> Outcome:
             if fingerprint != unit.claim.fingerprint:
                 raise KeyReused
             return Outcome(answer=answer, replayed=True)
+    # Whose facts these would be, nobody can say.
+    apart = {item.index for item in unit.choices if named_apart(batch, item)}
     for item in unit.items:
-        batch.people.check(item.ref, item.index)
+        if item.index not in apart:
+            batch.people.check(item.ref, item.index)
     first = batch.seq + 1
     try:
-        subjects = tuple(_record_facts(batch, item, unit.now) for item in unit.facts)
-        meant: set[tuple[str | bytes, str, str]] = set()
-        results = tuple(_record_choice(batch, item, unit, meant) for item in unit.choices)
+        facts = (item for item in unit.facts if item.index not in apart)
+        subjects = tuple(_record_facts(batch, item, unit.now) for item in facts)
+        meant: dict[_Matter, Action] = {}
+        results = tuple(_record_named(batch, item, unit, meant) for item in unit.choices)
     except UnitRefused as error:
         raise UnitSpoiled from error
-    outcome = Outcome(results=results, subjects=subjects)
+    outcome = Outcome(results=results, subjects=subjects, before=first - 1, head=batch.seq)
     if unit.companions is not None:
         batch.companions += unit.companions(outcome)
     if not unit.told:
@@ -90,7 +100,7 @@ def record(batch: Batch, unit: Unit) -> Outcome:
     answer = unit.respond(outcome)
     if unit.claim is not None:
         _keep_answer(batch, unit.claim, answer, unit.now)
-    return Outcome(results=outcome.results, subjects=subjects, answer=answer)
+    return replace(outcome, answer=answer)
 
 
 def _keep_answer(batch: Batch, claim: Claim, answer: StoredAnswer, now: datetime) -> None:
@@ -155,9 +165,14 @@ def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
     return match.subject
 
 
-def _record_choice(
-    batch: Batch, item: ChoiceItem, unit: Unit, meant: set[tuple[str | bytes, str, str]]
-) -> Result:
+def _record_named(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matter, Action]) -> Result:
+    each = named_apart(batch, item)
+    if not each:
+        return _record_choice(batch, item, unit, meant)
+    return as_one([_record_choice(batch, one, unit, meant) for one in each])
+
+
+def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matter, Action]) -> Result:
     choice, now = item.choice, unit.now
     purpose = None if choice.purpose == ANY else batch.purposes.find(choice.purpose)
     judged: tuple[Known, Verdict] | None = None
@@ -174,9 +189,9 @@ def _record_choice(
     if match.subject is None and choice.action in _BY_SOMEBODY:
         raise UnitRefused("nobody we know has this address", index=item.index, field="subject.email")
     matter = (match.subject or match.wide, choice.purpose, choice.channel)
-    if matter in meant:
+    if matter in meant and not (choice.action in STOPS and (unit.sparing or meant[matter] in STOPS)):
         raise UnitRefused(_TWICE, index=item.index)
-    meant.add(matter)
+    meant[matter] = choice.action
     wides = _reached(batch, match)
     if choice.action in STOPS and not match.is_new:
         repeated = same_stop(batch, item, match.wide, purpose, now, sparing=unit.sparing)

@@ -33,7 +33,7 @@ async def candidates_of_many(
     async with database.session() as connection:
         sql = on_postgres(dated=dated)
         async for rows in streamed(connection, sql, channel, purpose, wides):
-            yield [(row[0] - 1, candidate_of([row], addresses[row[0] - 1])) for row in rows]
+            yield [(row[0] - 1, candidate_of([row], addresses[row[0] - 1], matter)) for row in rows]
 
 
 async def streamed(connection: asyncpg.Connection[Any], sql: str, *args: Any) -> AsyncIterator[Sequence[Row]]:

@@ -13,7 +13,7 @@ from prefcenter.storage.people import Contact
 from prefcenter.storage.tasks import ADD_TASK, NEWEST_TASKS, new_task_row
 from prefcenter.storage.vault import Vault
 
-#: The mail to a third party; its `about` is the task's id. It is for nobody's own eyes: it has no subject.
+#: The mail to a third party; its `about` is the task's id.
 THIRD_PARTY = "third_party"
 
 
@@ -57,13 +57,7 @@ async def tasks_of(batch: Batch, tx: Tx) -> list[tuple[Statement, Sequence[Row]]
         id_, row = new_task_row(entry, contact.subject, one, _sealed(contact, batch.vault))
         tasks.append(row)
         mails.append(
-            mail_row(
-                kind=THIRD_PARTY,
-                about=id_,
-                subject=None,
-                priority=Priority.THIRD_PARTY,
-                now=entry.recorded_at,
-            )
+            mail_row(kind=THIRD_PARTY, about=id_, priority=Priority.THIRD_PARTY, now=entry.recorded_at)
         )
     return [(ADD_TASK, tasks), (ADD_MAIL, mails)]
 

@@ -14,6 +14,9 @@ from prefcenter.domain.facts import Facts
 from prefcenter.domain.standing import Standing
 from prefcenter.storage.database import Row, Statement
 
+#: The note of a stop whose names are not known as those of one person.
+NAMES_DIFFER = "names_differ"
+
 
 class UnitRefused(Exception):
     """This unit cannot be recorded as it is. `index`: which of its items; `field`: which part of it."""
@@ -106,6 +109,7 @@ class Result:
     """What became of one choice, and what is known of its person after the unit.
 
     The same click again is answered with the `entry` of the first. `wide`: the address that it is about.
+    `note`: what the caller should look at. `also`: the entries of others whom the same stop stopped.
     """
 
     entry: str
@@ -116,16 +120,23 @@ class Result:
     subject: str | None
     known: Dossier
     matched: str | None = None
+    note: str | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What became of a unit. `answer` is what its `respond` made, or what was stored the first time."""
+    """What became of a unit. `answer` is what its `respond` made, or what was stored the first time.
+
+    `before`, `head`: the ledger's last `seq` before the unit and after it; 0 where it was recorded earlier.
+    """
 
     results: tuple[Result, ...] = ()
     subjects: tuple[str, ...] = ()
     answer: StoredAnswer | None = None
     replayed: bool = False
+    before: int = 0
+    head: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -140,14 +140,14 @@ class _Reader:
         evidence = self._evidence(cells, action, occurred_at, problems)
         facts = plan.facts(cells, problems)
         if problems and action in (None, _GIVE):
-            raise BadValue("; ".join(problems))
+            raise BadValue("; ".join(_once(problems)))
         if action is None:
             if not facts and external_id is None:
                 return Skipped(row.line, row.position, verdict.why)
             said = (email, None, None, None, None)
             return Found(row.line, row.position, *said, {}, facts, external_id, cells=cells)
         what = (email, purpose, channel, action, occurred_at, evidence, facts, external_id)
-        return Found(row.line, row.position, *what, left_out=tuple(problems), cells=cells)
+        return Found(row.line, row.position, *what, left_out=_once(problems), cells=cells)
 
     def _email(self, cells: list[str]) -> str:
         address = self._plan.address
@@ -187,6 +187,11 @@ class _Reader:
         if self._options.declaration:
             _declare(evidence, self._options.declaration)
         return evidence
+
+
+def _once(problems: list[str]) -> tuple[str, ...]:
+    """A column may be read for two things: the time of a yes is evidence, too."""
+    return tuple(dict.fromkeys(problems))
 
 
 def _declare(evidence: dict[str, Any], declared: Declaration) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple, Self
 
+from prefcenter.domain.facts import wrong_ending
 from prefcenter.tables.formats import Format, Verdict
 from prefcenter.tables.own import COLUMNS, STOP_LIST
 from prefcenter.tables.recognising import IGNORED, column_names
@@ -199,8 +200,12 @@ def _with_relationship(found: dict[str, Any], own: bool, problems: list[str]) ->
         return found
     missing = [_RELATIONSHIP + name for name in ("kind", "since") if name not in parts]
     missing += [name for name, key in _OFFER.items() if offer and key not in offer]
-    if not missing:
+    if missing:
+        if own:
+            problems.append(f"{', '.join(missing)}: is missing, and needed with the other columns about it")
+        return found
+    if wrong := wrong_ending(parts["since"], parts.get("ended_at"), parts.get("ongoing", False)):
+        problems.append(f"{_RELATIONSHIP}ended_at: {wrong}")
+    else:
         found["relationship"] = parts
-    elif own:
-        problems.append(f"{', '.join(missing)}: is missing, and needed with the other columns about it")
     return found

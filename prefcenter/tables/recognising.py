@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from prefcenter.tables.errors import TableError, shown
@@ -31,7 +32,7 @@ def recognise(table: Table, name: str | None = None, *, stop: bool = False) -> F
         return _checked(table, STOP_LIST, names) if len(names) > 1 else STOP_LIST
     if name is not None:
         if name not in FORMATS:
-            raise TableError(f"no format '{name}'; there are: {', '.join(FORMATS)}")
+            raise _no_format(name)
         return _checked(table, FORMATS[name], names)
     fitting = [each for each in FORMATS.values() if _missing(each, names) is None]
     file = Path(table.name).name.casefold()
@@ -75,6 +76,25 @@ def _unknown(table: Table) -> TableError:
     lines = (
         f"{table.name}: not a format that is known; it has: {shown(table.header)}",
         f"prefcenter's own needs 'email' and some of: {', '.join(COLUMNS[1:])}",
-        "rename the columns, or force a format with --format (docs/import.md)",
+        f"the nearest is {_nearest(column_names(table.header))}",
+        f"rename the columns, or force a format with --format (docs/import.md): {', '.join(FORMATS)}",
     )
     return TableError("\n".join(lines))
+
+
+def _no_format(name: str) -> TableError:
+    near = get_close_matches(name, FORMATS, n=1)
+    meant = f"did you mean '{near[0]}'? it takes" if near else "it takes"
+    return TableError(f"--format: no format '{name}'; {meant}: {', '.join(FORMATS)}")
+
+
+def _nearest(names: Sequence[str]) -> str:
+    """The format that lacks the smallest part of what it needs, and what that is."""
+
+    def lacks(each: Format) -> list[tuple[str, ...]]:
+        return [group for group in each.needs if not any(name in names for name in group)]
+
+    by_columns = [each for each in FORMATS.values() if not each.named]
+    near = min(by_columns, key=lambda each: len(lacks(each)) / len(each.needs))
+    wanted = ", ".join(f"'{group[0]}'" for group in lacks(near))
+    return f"{near.name}, which needs {wanted} too" if wanted else f"{near.name}, which has no other columns"

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from prefcenter.domain.countries import wrong_country
+
 FIRST_YEAR, LAST_YEAR = 1900, 2999
 
 _ISO = re.compile(
@@ -15,7 +17,6 @@ _ISO = re.compile(
     re.ASCII,
 )
 _SECONDS = re.compile(r"\d{9,10}", re.ASCII)
-_COUNTRY = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 #: Codes that people write and ISO 3166 does not mean.
@@ -67,9 +68,10 @@ def _parsed(text: str, zone: str | None) -> datetime:
 
 def country(text: str) -> str:
     code = text.upper().replace("_", "-")
-    if not _COUNTRY.fullmatch(code):
-        raise BadValue("must be a code of ISO 3166, like DE or US-CA")
-    return _COUNTRIES.get(code, code)
+    code = _COUNTRIES.get(code, code)
+    if wrong := wrong_country(code):
+        raise BadValue(wrong)
+    return code
 
 
 def language(text: str) -> str:

@@ -1,15 +1,16 @@
-"""Writing tables, in the dialect of the one that was read."""
+"""Writing tables, in the dialect of the one that was read, into files that are not there yet."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO, cast
+from typing import BinaryIO, TextIO
 
 from prefcenter.tables.errors import TableError
 
@@ -30,20 +31,16 @@ CSV = Dialect()
 
 
 @contextmanager
-def writer(
-    path: Path | None, header: Sequence[str], dialect: Dialect = CSV, *, append: bool = False
-) -> Iterator[Write]:
+def writer(path: Path | None, header: Sequence[str], dialect: Dialect = CSV) -> Iterator[Write]:
     """Writes the header, then hands out what writes a row. `path` None or `-`: standard output.
 
     Cells are written as they are. Cells of our own making, and whole files of our own making, pass through
     `safe` first; a cell that only travels from an input to an output must not: the tool that reads it next
-    would get another value than the file had (`+44…`, `-5`). `append`: go on with a file that is there.
-    Raises TableError if the file cannot be opened.
+    would get another value than the file had (`+44…`, `-5`). Raises TableError as `create` does.
     """
-    with _opened(path, dialect, append) as (file, is_new):
+    with _opened(path, dialect) as file:
         write = csv.writer(file, delimiter=dialect.delimiter, lineterminator=dialect.line_end).writerow
-        if is_new:
-            write(header)
+        write(header)
         yield write
 
 
@@ -57,21 +54,32 @@ def safe(cell: str) -> str:
 
 
 @contextmanager
-def _opened(path: Path | None, dialect: Dialect, append: bool) -> Iterator[tuple[TextIO, bool]]:
+def _opened(path: Path | None, dialect: Dialect) -> Iterator[TextIO]:
     if path is None or str(path) == "-":
         wrapped = io.TextIOWrapper(sys.stdout.buffer, encoding=dialect.encoding, newline="")
         try:
-            yield wrapped, True
+            yield wrapped
         finally:
             # Flushes it, and leaves standard output open.
             wrapped.detach()
         return
-    with _open(path, dialect, append) as file:
-        yield file, file.tell() == 0
+    with io.TextIOWrapper(create(path), encoding=dialect.encoding, newline="") as file:
+        yield file
 
 
-def _open(path: Path, dialect: Dialect, append: bool) -> TextIO:
+def create(path: Path) -> BinaryIO:
+    """A new file, for its owner only: it will hold personal data. Devices and pipes are written to.
+
+    Raises TableError where a file is there already (nothing is ever written over), or where none can be.
+    """
     try:
-        return cast(TextIO, path.open("a" if append else "w", encoding=dialect.encoding, newline=""))
+        try:
+            return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        except FileExistsError:
+            if path.is_file():
+                raise
+            return os.fdopen(os.open(path, os.O_WRONLY), "wb")
+    except FileExistsError as error:
+        raise TableError(f"{path}: is there already; write to another file, or move it away") from error
     except OSError as error:
         raise TableError(f"{path}: {error.strerror}") from error

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from prefcenter.domain.choices import Action, Choice, Effect, Proof, Source
+from prefcenter.domain.double_opt_in import taken_back
 from prefcenter.domain.purposes import Purpose
 from prefcenter.links import ConfirmLink, ManageLink
 from prefcenter.storage.confirmations import MARK_CONFIRMED
@@ -32,20 +33,22 @@ class LinkExpired(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """One purpose on the page. `purpose` None: it is no longer offered. `standing`: how it stands now."""
+    """One purpose on the page. `purpose` None: it is no longer offered. `standing`: how it stands now.
+    `taken_back`: they have said no to it since."""
 
     key: str
     request: Request
     purpose: Purpose | None
     recipients: Sequence[str]
     standing: PurposeStanding | None
+    taken_back: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
     """`shown_seq`: the ledger's head when this was read; it goes into the form and comes back with it.
 
-    `stopped`: purposes whose yes did not count, because a stop came after the page was shown.
+    `stopped`: purposes that a button was pressed for, but a stop came after they were asked for.
     """
 
     shown_seq: int
@@ -104,7 +107,14 @@ def _asked(services: Services, waiting: Waiting, request: Request, now: datetime
         purpose=request.purpose,
         recipients=recipient_names(services, request.terms) if request.terms else (),
         standing=standing,
+        taken_back=_taken_back(waiting, request),
     )
+
+
+def _taken_back(waiting: Waiting, request: Request) -> bool:
+    purpose = request.purpose
+    stops, held = waiting.person.stops, waiting.held(request)
+    return purpose is not None and taken_back(request.entry, purpose, stops, held)
 
 
 async def confirm(
@@ -117,6 +127,7 @@ async def confirm(
     now: datetime,
 ) -> Shown:
     """Record the yes of whoever reads the mailbox; a second time it records nothing and answers the same.
+    What they have said no to since it was asked for stays as it is.
 
     `button`: its words, which are kept with what the page said where the request brought no wording.
     Raises LinkExpired, LinkVoid, StorageUnavailable.
@@ -125,9 +136,11 @@ async def confirm(
     waiting = await _find(services, link, now)
     if waiting.confirmation.confirmed_at is not None:
         return _shown(services, waiting, head, now)
-    open_requests = [request for request in waiting.requests if request.purpose is not None]
+    offered = [request for request in waiting.requests if request.purpose is not None]
+    stopped = frozenset(one.entry.purpose for one in offered if _taken_back(waiting, one))
+    open_requests = [request for request in offered if request.entry.purpose not in stopped]
     if not open_requests:
-        return _shown(services, waiting, head, now)
+        return _shown(services, waiting, head, now, stopped)
     # No page was ever shown so late as after the head: somebody made that up.
     seen = shown_seq if shown_seq <= head else 0
     said = {**evidence, **await _proof_of_mail(services, waiting)}
@@ -136,7 +149,7 @@ async def confirm(
         _item(waiting, one, wordings.get(one.entry.entry) or _words(services, one, button), seen, said, now)
         for one in open_requests
     )
-    stopped = await _record(services, waiting, items, seen, now)
+    stopped |= await _record(services, waiting, items, seen, now)
     # As it is now, for the answer.
     after = await find_waiting(services, link.confirmation)
     if after is None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from prefcenter.domain.asking import BUDGET, MAILED_ON, kinds_of, may_ask
-from prefcenter.domain.askings import LIVE, Askable, AskedState, Asking, CampaignKind, NotAsked
+from prefcenter.domain.campaign_words import LIVE, Askable, AskedState, Asking, CampaignKind, NotAsked
 from prefcenter.domain.purposes import Purpose
 from prefcenter.storage.campaigns import Campaign, Campaigns, Chunk, Tally
 from prefcenter.storage.people import new_id
-from prefcenter.use_cases.campaign_mails import Slots, campaign_mail
+from prefcenter.use_cases.campaign_queue import Slots, campaign_mail
 from prefcenter.use_cases.record_choices import no_such_purpose
 from prefcenter.use_cases.refusals import ItemError, Refused
 from prefcenter.use_cases.services import Services

@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from prefcenter.domain.choices import Status
-from prefcenter.domain.mailing import CONFIRM_LIFE
-from prefcenter.domain.standing import VALID, covers
+from prefcenter.domain.double_opt_in import still_waits
+from prefcenter.domain.mail_retries import CONFIRM_LIFE
 from prefcenter.links import ConfirmLink
 from prefcenter.mail.dates import moment
 from prefcenter.mail.message import OutgoingEmail
 from prefcenter.mail.render import Templates
 from prefcenter.storage.mail_queue import ClaimedMail
+from prefcenter.use_cases.composing import Composer, message_id, sender
 from prefcenter.use_cases.confirming import Request, Waiting, find_waiting, recipient_names
-from prefcenter.use_cases.mailing import Composer, message_id, sender
 from prefcenter.use_cases.services import Services
 
 _TEMPLATE = "confirm"
@@ -60,21 +59,9 @@ async def compose(
 
 
 def _is_open(request: Request, waiting: Waiting) -> bool:
-    """Whether they still wait for it: nobody is asked to confirm what they have stopped or given since."""
-    entry, purpose = request.entry, request.purpose
-    if purpose is None:
+    if request.purpose is None:
         return False
-    if any(stop.seq > entry.seq and covers(stop, purpose, entry.channel) for stop in waiting.person.stops):
-        return False
-    held = waiting.person.standings.get((entry.purpose, entry.channel))
-    if held is None:
-        return False
-    if held.status in VALID:
-        # A yes to a newer version waits, while the one before it goes on counting.
-        said_no = held.declined is not None and held.declined <= (entry.version or 1)
-        taken_back = said_no and held.said_at > entry.occurred_at
-        return not taken_back and held.seq is not None and held.seq < entry.seq
-    return held.status is Status.REQUESTED and held.entry == entry.entry
+    return still_waits(request.entry, request.purpose, waiting.person.stops, waiting.held(request))
 
 
 def _shown(services: Services, request: Request) -> dict[str, object]:
@@ -87,7 +74,8 @@ def _shown(services: Services, request: Request) -> dict[str, object]:
 
 
 def place_of(url: object) -> str | None:
-    """Where a form stands, as people know it: host and path. None for what is no address of a page."""
+    """Where a form stands: the host alone, as the rest of a URL may carry data. None for what is no address
+    of a page."""
     if not isinstance(url, str) or not url.isprintable() or " " in url:
         return None
     try:
@@ -95,9 +83,7 @@ def place_of(url: object) -> str | None:
         host = parts.hostname
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not host:
-        return None
-    return f"{host}{parts.path}".rstrip("/")
+    return host if parts.scheme in ("http", "https") and host else None
 
 
 CONFIRMATION = Composer(compose=compose, tries_for=CONFIRM_LIFE)

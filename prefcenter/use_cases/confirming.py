@@ -9,6 +9,7 @@ from typing import Any
 
 from prefcenter.domain.choices import Action, Effect, Entry
 from prefcenter.domain.purposes import Purpose, Terms
+from prefcenter.domain.standing import Standing
 from prefcenter.storage.confirmations import (
     ADD_CONFIRMATION,
     Confirmation,
@@ -76,7 +77,7 @@ def _rows(
     )
     yield ADD_CONFIRMATION, confirmation_row(made)
     if entries:
-        mail = mail_row(kind=KIND, about=made.id, subject=subject, priority=Priority.CONFIRMATION, now=now)
+        mail = mail_row(kind=KIND, about=made.id, priority=Priority.CONFIRMATION, now=now)
         yield ADD_MAIL, mail
 
 
@@ -101,6 +102,10 @@ class Waiting:
     contact: ContactPoint
     person: Person
     requests: Sequence[Request]
+
+    def held(self, request: Request) -> Standing | None:
+        """How the person stands on what was asked for."""
+        return self.person.standings.get((request.entry.purpose, request.entry.channel))
 
 
 async def find_waiting(services: Services, confirmation: str) -> Waiting | None:

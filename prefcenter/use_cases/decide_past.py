@@ -10,7 +10,7 @@ from prefcenter.domain.addresses import Fingerprints, InvalidAddress
 from prefcenter.domain.decide import Decision, may_send
 from prefcenter.storage.in_force import InForce
 from prefcenter.storage.past import Past, PersonThen
-from prefcenter.storage.reading_past import head_at, read_past
+from prefcenter.storage.past_entries import head_at, read_past
 from prefcenter.use_cases.decide_one import decide_safely
 from prefcenter.use_cases.decide_recipients import INVALID, Answered, Question, Recipient
 from prefcenter.use_cases.refusals import ItemError, Refused

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from prefcenter.domain.addresses import Fingerprints, InvalidAddress
 from prefcenter.domain.decide import Decision, decide, may_send
@@ -35,8 +36,7 @@ class Recipient:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     decision: Decision
     matched: str | None = None
 
@@ -143,15 +143,9 @@ def _parts(items: Iterable[str], size: int) -> Iterator[list[str]]:
 
 def _fingerprints(services: Services, addresses: Sequence[str]) -> tuple[list[Fingerprints], list[int]]:
     """Of those that are addresses, with their places."""
-    prints, places = [], []
-    of_text = services.fingerprinter.of_text
-    for place, address in enumerate(addresses):
-        try:
-            prints.append(of_text(address))
-        except InvalidAddress:
-            continue
-        places.append(place)
-    return prints, places
+    found = services.fingerprinter.of_texts(addresses)
+    places = [place for place, prints in enumerate(found) if prints is not None]
+    return [prints for prints in found if prints is not None], places
 
 
 def _in_places(

@@ -14,7 +14,7 @@ from prefcenter.domain.choices import Action, Effect
 from prefcenter.domain.clocks import RunOut
 from prefcenter.domain.purposes import Purpose
 from prefcenter.storage.past import Past
-from prefcenter.storage.reading_past import read_past
+from prefcenter.storage.past_entries import read_past
 from prefcenter.storage.running_out import Related, standings_of
 from prefcenter.storage.units import Seen
 from prefcenter.use_cases.services import Services

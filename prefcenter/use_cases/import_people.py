@@ -15,14 +15,19 @@ import msgspec
 from prefcenter.domain.addresses import parse_email
 from prefcenter.domain.choices import STOPS, Action, Choice, Effect, Source
 from prefcenter.domain.purposes import ANY
-from prefcenter.storage.imports import MOVE_ON, ImportRun, moved_on
+from prefcenter.storage.imports import MOVE_ON, ImportRun, Reached, moved_on
 from prefcenter.storage.units import ChoiceItem, FactsItem, Outcome, Ref, Unit, UnitRefused
 from prefcenter.tables.importing import Bad, Found, Skipped
+from prefcenter.tables.rejects import Reject, no_rejects
 from prefcenter.use_cases.record_choices import choice_errors
 from prefcenter.use_cases.services import Services
 
-#: Rows in one transaction. Whoever clicks *unsubscribe* meanwhile waits for one of them at the most.
+#: Rows in one transaction, and rows where others have something to record as well: whoever clicks
+#: *unsubscribe* meanwhile waits for one transaction at the most.
 CHUNK = 128
+CHUNK_AMONG_OTHERS = 16
+#: Seconds for which it is thought that others who recorded something will do so again.
+AMONG_OTHERS = 2.0
 
 Row = Found | Bad | Skipped
 
@@ -42,7 +47,7 @@ class Fate(NamedTuple):
         if self.what == REJECTED:
             return REJECTED
         action = self.row.action if isinstance(self.row, Found) and self.what == RECORDED else None
-        return " ".join(filter(None, (self.what, action or self.reason)))
+        return " ".join(filter(None, (self.what, action, self.reason)))
 
 
 class _Wanted(NamedTuple):
@@ -55,28 +60,46 @@ class _Wanted(NamedTuple):
 
 
 class Importer:
-    """Records what a table says. `run` None: a rehearsal, which writes nothing.
+    """Records what a table says. `run` None: a rehearsal, which records nothing. `reject` keeps bad rows:
+    each is on the disk before the chunk that it came with is committed.
 
     What an import cannot do (a yes where anything was ever said, a yes without evidence, a stop that stands
     already) leaves no entry; the fate of the row says why.
     """
 
-    def __init__(self, services: Services, run: ImportRun | None, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        run: ImportRun | None,
+        now: Callable[[], datetime],
+        reject: Reject = no_rejects,
+    ) -> None:
         self._services = services
         self._run = run
         self._now = now
-        self.counts: Counter[str] = Counter(run.counts if run else {})
-        self.position = run.position if run else 0
+        self._reject = reject
+        self._head: int | None = None
+        self._others_until = 0.0
+        self.reached = run.reached if run else Reached()
 
     async def take(self, rows: Iterable[Row], told: Callable[[Fate], None]) -> None:
         """Record every row, and tell what became of each. Raises StorageUnavailable and TableError."""
-        for chunk in _chunks(rows):
+        for chunk in _chunks(rows, self._size):
             begun = time.monotonic()
             for fate in await self._take(chunk):
                 told(fate)
             if self._run is not None and self._services.database.dialect == "sqlite":
                 # SQLite gives the lock to whoever happens to ask: leave the others as much time as we took.
                 await asyncio.sleep(time.monotonic() - begun)
+
+    def _size(self) -> int:
+        return CHUNK_AMONG_OTHERS if time.monotonic() < self._others_until else CHUNK
+
+    def _look_out(self, outcome: Outcome) -> None:
+        """What was recorded since our last chunk was recorded by others."""
+        if self._head is not None and outcome.before > self._head:
+            self._others_until = time.monotonic() + AMONG_OTHERS
+        self._head = outcome.head
 
     async def _take(self, chunk: Sequence[Row]) -> list[Fate]:
         now = self._now()
@@ -88,29 +111,36 @@ class Importer:
                 fates[place] = found
             else:
                 wanted.append(found)
+        rejects = self._reject(_bad(fates.values()))
         while True:
             try:
-                outcome = await self._record(chunk, wanted, fates, now)
+                outcome = await self._record(chunk, wanted, fates, rejects, now)
                 break
             except UnitRefused as error:
                 # One row is at odds with what is known; the others go on without it.
                 odd = wanted.pop(error.index)
                 fates[odd.place] = Fate(chunk[odd.place], REJECTED, f"{error.field}: {error}")
+                rejects = self._reject(_bad([fates[odd.place]]))
+        self._look_out(outcome)
         fates |= dict(_fates(chunk, wanted, outcome))
-        self.counts += _counted(fates)
-        self.position = chunk[-1].position
+        self.reached = self._after(chunk, fates, rejects)
         return [fates[place] for place in range(len(chunk))]
 
     async def _record(
-        self, chunk: Sequence[Row], wanted: Sequence[_Wanted], fates: dict[int, Fate], now: datetime
+        self,
+        chunk: Sequence[Row],
+        wanted: Sequence[_Wanted],
+        fates: dict[int, Fate],
+        rejects: int,
+        now: datetime,
     ) -> Outcome:
         numbered = [_numbered(one, index) for index, one in enumerate(wanted)]
         run = self._run
 
         def companions(outcome: Outcome) -> list[Any]:
             assert run is not None
-            counts = self.counts + _counted({**fates, **dict(_fates(chunk, wanted, outcome))})
-            return [(MOVE_ON, moved_on(run, chunk[-1].position, counts, now, done=False))]
+            reached = self._after(chunk, {**fates, **dict(_fates(chunk, wanted, outcome))}, rejects)
+            return [(MOVE_ON, moved_on(run, reached, now, done=False))]
 
         unit = Unit(
             now=now,
@@ -122,6 +152,10 @@ class Importer:
         )
         journal = self._services.journal
         return await (journal.rehearse(unit) if run is None else journal.record(unit))
+
+    def _after(self, chunk: Sequence[Row], fates: dict[int, Fate], rejects: int) -> Reached:
+        counts = Counter(self.reached.counts) + Counter(fate.kind for fate in fates.values())
+        return Reached(chunk[-1].position, rejects, counts)
 
     def _wanted(self, place: int, row: Row, now: datetime) -> _Wanted | Fate:
         """What of a row goes to the journal, or its fate where nothing does."""
@@ -163,7 +197,7 @@ def _choice(row: Found, ref: Ref) -> ChoiceItem:
     )
     if action in STOPS:
         # A stop needs nobody to be made known, and holds for the address whoever has it.
-        ref = replace(ref, external_id=None, create=False)
+        ref = replace(ref, create=False)
     return ChoiceItem(ref=ref, choice=choice, evidence={"method": "import", **row.evidence})
 
 
@@ -192,21 +226,25 @@ def _fates(chunk: Sequence[Row], wanted: Sequence[_Wanted], outcome: Outcome) ->
         if result.effect is Effect.NONE:
             yield one.place, Fate(row, SKIPPED, result.reason)
         else:
-            yield one.place, Fate(row, RECORDED)
+            yield one.place, Fate(row, RECORDED, result.note)
 
 
-def _counted(fates: dict[int, Fate]) -> Counter[str]:
-    return Counter(fate.kind for fate in fates.values())
+def _bad(fates: Iterable[Fate]) -> list[Bad]:
+    return [
+        Bad(fate.row.line, fate.row.position, fate.reason or "", list(fate.row.cells))
+        for fate in fates
+        if fate.what == REJECTED and not isinstance(fate.row, Skipped)
+    ]
 
 
-def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _chunks(rows: Iterable[Row], size: Callable[[], int]) -> Iterator[list[Row]]:
     """Nobody is twice in one: what was said twice is recorded in its order."""
     chunk: list[Row] = []
     seen: set[str] = set()
     for row in rows:
         names = {row.email.casefold(), f"id {row.external_id}"} if isinstance(row, Found) else set()
         names.discard("id None")
-        if len(chunk) == CHUNK or names & seen:
+        if len(chunk) >= size() or names & seen:
             yield chunk
             chunk, seen = [], set()
         chunk.append(row)

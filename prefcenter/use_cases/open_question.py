@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prefcenter.domain.asking import MAILED_ON, channel_asked, kinds_of
-from prefcenter.domain.askings import LIVE, Asking
+from prefcenter.domain.campaign_words import LIVE, Asking
 from prefcenter.links import AskedLink, ManageLink, QuestionLink
 from prefcenter.storage.campaigns import Campaigns
 from prefcenter.storage.reading import ContactPoint, Person
 from prefcenter.use_cases.manage_preferences import LinkVoid
-from prefcenter.use_cases.questions import Posed, pose
+from prefcenter.use_cases.pose_question import Posed, pose
 from prefcenter.use_cases.services import Services
 from prefcenter.use_cases.standings import PurposeStanding, standing_on
 

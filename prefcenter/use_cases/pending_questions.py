@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prefcenter.domain.asking import channel_asked, kinds_of
-from prefcenter.domain.askings import AskedState, Asking
+from prefcenter.domain.campaign_words import AskedState, Asking
 from prefcenter.domain.decide import may_send
 from prefcenter.domain.purposes import Purpose
 from prefcenter.links import QuestionLink

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from prefcenter.domain.asking import BUDGET, REMIND_AFTER, may_ask
-from prefcenter.domain.askings import AskedState, Asking, CampaignKind, NotAsked
+from prefcenter.domain.campaign_words import AskedState, Asking, CampaignKind, NotAsked
 from prefcenter.domain.purposes import Purpose
 from prefcenter.storage.campaigns import Campaigns, Cursor, Reminders, Settled
 from prefcenter.storage.fields import to_micros
 from prefcenter.use_cases.ask_people import CHUNK
-from prefcenter.use_cases.campaign_mails import REMIND, Slots, campaign_mail
+from prefcenter.use_cases.campaign_queue import REMIND, Slots, campaign_mail
 from prefcenter.use_cases.refusals import ItemError, Refused
 from prefcenter.use_cases.services import Services
 

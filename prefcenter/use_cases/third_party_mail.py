@@ -10,7 +10,7 @@ from prefcenter.mail.message import OutgoingEmail
 from prefcenter.mail.render import Templates
 from prefcenter.storage.mail_queue import ClaimedMail
 from prefcenter.storage.tasks import CONFIRMED, mark_told
-from prefcenter.use_cases.mailing import Composer, message_id, sender
+from prefcenter.use_cases.composing import Composer, message_id, sender
 from prefcenter.use_cases.services import Services
 from prefcenter.use_cases.third_parties import address_of, details_of
 

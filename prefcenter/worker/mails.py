@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 from jinja2 import TemplateError
 
-from prefcenter.domain.mailing import next_try
+from prefcenter.domain.mail_retries import next_try
 from prefcenter.mail.errors import MailError, SendError
 from prefcenter.mail.message import compose
 from prefcenter.mail.render import Templates
@@ -19,7 +19,7 @@ from prefcenter.mail.sender import Sender
 from prefcenter.storage.database import StorageUnavailable
 from prefcenter.storage.mail_queue import DROPPED, FAILED, PENDING, SENT, ClaimedMail, MailQueue
 from prefcenter.storage.vault import CannotUnseal
-from prefcenter.use_cases.mailing import Composer
+from prefcenter.use_cases.composing import Composer
 from prefcenter.use_cases.services import NoCatalog, Services
 
 #: Each holds a connection to the mail server.

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+import pytest
+from msgspec import Struct
+
+from prefcenter.web.api import types
 from tests.api.client import Api, errors_of
 
 GOOD: dict[str, Any] = {
@@ -12,6 +18,9 @@ GOOD: dict[str, Any] = {
     "action": "give",
     "source": "form",
 }
+
+LONG_AGO = "1900-01-01T00:00:00Z"
+CUSTOMER: dict[str, Any] = {"kind": "customer", "since": "2026-01-01T00:00:00Z"}
 
 BAD_CHOICES: dict[str, tuple[dict[str, Any], str]] = {
     "wrong type": ({"purpose": 7}, "purpose"),
@@ -35,6 +44,10 @@ BAD_CHOICES: dict[str, tuple[dict[str, Any], str]] = {
         "until",
     ),
     "bad country": ({"subject": {"email": "ada@example.com", "country": "de"}}, "subject.country"),
+    "the name of a row of the rules": (
+        {"subject": {"email": "ada@example.com", "country": "EU"}},
+        "subject.country",
+    ),
     "country and a newline": (
         {"subject": {"email": "ada@example.com", "country": "DE\n"}},
         "subject.country",
@@ -51,6 +64,19 @@ BAD_CHOICES: dict[str, tuple[dict[str, Any], str]] = {
             }
         },
         "subject.relationship.opt_out_offered.wording",
+    ),
+    "a relationship that ended before it began": (
+        {"subject": {"email": "ada@example.com", "relationship": {**CUSTOMER, "ended_at": LONG_AGO}}},
+        "subject.relationship.ended_at",
+    ),
+    "a relationship that ended and goes on": (
+        {
+            "subject": {
+                "email": "ada@example.com",
+                "relationship": {**CUSTOMER, "ended_at": CUSTOMER["since"], "ongoing": True},
+            }
+        },
+        "subject.relationship.ended_at",
     ),
     "bad id": ({"subject": {"id": "../1"}}, "subject.id"),
     "unknown id": ({"subject": {"id": "0" * 32}}, "subject.id"),
@@ -75,6 +101,48 @@ async def test_one_bad_choice_refuses_the_whole_call(api: Api) -> None:
     assert said == {case: [(1, field)] for case, (_, field) in BAD_CHOICES.items()}
     assert await api.head() == before
     assert (await api.done("/v1/subjects/lookup", {"email": "first@example.com"}))["subject"] is None
+
+
+NO_COUNTRIES = {
+    **dict.fromkeys(("EU", "EEA", "STRICT", "DE-", "Germany", "AN"), "XX or nothing where it is not known"),
+    **{"UK": "did you mean GB?", "us-ca": "did you mean US-CA?"},
+}
+
+
+@pytest.mark.parametrize(("name", "remedy"), NO_COUNTRIES.items())
+async def test_what_is_no_country_is_refused_with_the_remedy(local_api: Api, name: str, remedy: str) -> None:
+    answer = await local_api.post(
+        "/v1/subjects", {"subjects": [{"email": "ada@example.com", "country": name}]}
+    )
+    [error] = answer.json()["errors"]
+    assert "must be an ISO 3166-1 alpha-2 code such as DE" in error["message"]
+    assert error["message"].endswith(remedy)
+
+
+async def test_a_country_that_is_not_known_is_taken_as_such(local_api: Api) -> None:
+    for name in ("XX", "ZZ", "XK", "US-CA", "FR-2A1"):
+        await local_api.done("/v1/subjects", {"subjects": [{"email": "ada@example.com", "country": name}]})
+
+
+def _patterns(schema: object) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from (schema[key] for key in ("pattern",) if isinstance(schema.get(key), str))
+        schema = list(schema.values())
+    if isinstance(schema, list | tuple):
+        for part in schema:
+            yield from _patterns(part)
+
+
+def test_every_pattern_of_the_api_has_a_sentence_that_says_the_remedy() -> None:
+    taken = [each for each in vars(types).values() if isinstance(each, type) and issubclass(each, Struct)]
+    _, components = msgspec.json.schema_components(taken)
+    assert set(_patterns(components)) == set(types.REMEDIES)
+
+
+async def test_a_text_that_is_wrong_is_answered_with_a_sentence(local_api: Api) -> None:
+    for case, (change, _) in BAD_CHOICES.items():
+        answer = await local_api.post("/v1/choices", {"choices": [{**GOOD, **change}]})
+        assert all("regex" not in error["message"] for error in answer.json()["errors"]), case
 
 
 async def test_every_bad_item_is_named(local_api: Api) -> None:
@@ -125,7 +193,7 @@ TIMES = [
 def dated(moment: str) -> list[tuple[str, dict[str, Any], str]]:
     """Every field of the API that takes a time: where, what to send, and the field's name in an error."""
     email = {"email": "ada@example.com"}
-    customer = {"kind": "customer", "since": "2026-01-01T00:00:00Z"}
+    customer = {**CUSTOMER, "since": LONG_AGO}
     offered = {"opt_out_offered": {"at": moment, "wording": "w"}}
     return [
         ("/v1/choices", {"choices": [{**GOOD, "action": "withdraw", "occurred_at": moment}]}, "occurred_at"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefcenter.bootstrap import utc_now
-from prefcenter.domain.askings import CampaignKind
+from prefcenter.domain.campaign_words import CampaignKind
 from prefcenter.use_cases.ask_people import ask_people, purpose_to_ask
 from tests.api.client import Api, scopes_without
 

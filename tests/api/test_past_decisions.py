@@ -9,6 +9,7 @@ import pytest
 
 from prefcenter.bootstrap import utc_now
 from prefcenter.catalog import parse
+from prefcenter.storage.catalogs import Catalogs
 from tests.api.client import ADA, CATALOG, Api, errors_of
 
 MICROSECOND = timedelta(microseconds=1)
@@ -44,13 +45,23 @@ async def test_before_a_withdrawal_it_was_allowed_and_stays_so(api: Api) -> None
 async def test_the_answer_names_its_moment_in_utc_and_the_rules_of_then(api: Api) -> None:
     applied = utc_now()
     later = parse(CATALOG.replace("Monthly product news", "News of products"))
-    await api.services.catalogs.apply(later, applied)
+    await api.services.catalogs.apply(later, lambda: applied)
     before, after = await ask(api, applied - MICROSECOND), await ask(api, applied)
     assert before["rules"] != after["rules"] == (await ask(api, utc_now()))["rules"]
     away = (applied - MICROSECOND).astimezone().isoformat()
     answer = await api.done("/v1/decisions", {"purpose": "newsletter", "recipients": [], "at": away})
     assert answer["at"] == (applied - MICROSECOND).astimezone(UTC).isoformat().replace("+00:00", "Z")
     assert answer["decisions"] == []
+
+
+async def test_what_another_process_has_just_applied_is_looked_up_before_an_answer(api: Api) -> None:
+    """By itself a process looks once a second, and this answer is to be the same for good."""
+    other = Catalogs(api.services.database, api.services.vault)
+    before = utc_now()
+    await other.apply(parse(CATALOG.split("[purposes.newsletter]")[0]), utc_now)
+    assert api.services.catalogs.find("newsletter"), "this process has not looked yet"
+    assert (await ask(api, utc_now()))["decisions"][0]["reason"] == "unknown_purpose"
+    assert (await ask(api, before))["decisions"][0]["reason"] == "never_asked"
 
 
 async def test_before_the_first_catalog_no_purpose_was_known(api: Api) -> None:
@@ -90,7 +101,7 @@ async def test_a_version_and_a_third_party_are_those_of_then(api: Api) -> None:
     before = utc_now()
     more = '[recipients.other-inc]\nname = "Other Inc"\nemail = "privacy@other.example"\n'
     wider = CATALOG.replace('["partner-inc"]', '["partner-inc", "other-inc"]') + more
-    await api.services.catalogs.apply(parse(wider), utc_now())
+    await api.services.catalogs.apply(parse(wider), utc_now)
     asked = {"purpose": "partner-offers", "recipients": [ADA]}
     then = await api.done("/v1/decisions", {**asked, "at": before.isoformat(), "recipient": "other-inc"})
     assert then["decisions"][0]["reason"] == "choice_pending"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from typing import Any
 
@@ -99,6 +100,7 @@ def rows(console: Console, sql: str) -> list[tuple[Any, ...]]:
 
 
 def test_it_says_whom_it_asks_and_whom_not_and_why(asking: Console) -> None:
+    assert "not asked" not in asking.ok("ask", "newsletter", "--dry-run").out
     asking.ok("stop", PEOPLE[0], "--reason", "asked by telephone")
     said = asking.ok("ask", "newsletter", "--dry-run").out
     assert "'newsletter', version 2, asking: would mail 34" in said
@@ -116,6 +118,23 @@ def test_the_pace_is_kept_until_another_one_is_said(asking: Console) -> None:
     assert "60 a minute" in asking.ok("ask", "newsletter", "--per-minute", "60").out
     [(first, last)] = rows(asking, "SELECT min(next_at), max(next_at) FROM mail")
     assert last - first == 34 * 500_000
+
+
+def test_a_dry_run_and_the_real_one_tell_of_its_campaigns_in_one_order(console: Console) -> None:
+    in_a_service(console, agree)
+    change(console, "offers", 'recipients = ["partner-inc"]')
+
+    def titles(*options: str) -> list[str]:
+        said = console.ok("ask", "offers", *options).out
+        return re.findall(r"'offers', version 2, ([^:]+):", said)
+
+    assert titles("--dry-run") == titles() == ["giving notice", "asking"]
+
+
+def test_it_says_nothing_of_confirmations_where_only_questions_wait(asking: Console) -> None:
+    asking.ok("ask", "newsletter")
+    checked = asking.run("check").out
+    assert "35 wait to be sent; set PREFCENTER_SMTP_URL\n" in checked
 
 
 @pytest.mark.parametrize("where", ["before_the_commit", "after_the_commit"])

@@ -5,11 +5,22 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from prefcenter.bootstrap import utc_now
+from prefcenter.catalog import parse
+from prefcenter.commands import auditing
+from prefcenter.commands.database import opened
 from prefcenter.domain.choices import Action, Source
+from prefcenter.settings import Settings
+from prefcenter.storage.catalogs import Catalogs
+from prefcenter.use_cases.services import Services
+from tests.api.client import CATALOG
 from tests.commands.conftest import Console
 from tests.commands.test_links import MEASURED, MOST_KILOBYTES
 from tests.use_cases.histories import BEGIN, Put, Say, World, open_world
@@ -93,6 +104,23 @@ def test_when_nothing_was_wrong_it_says_so(local_console: Console) -> None:
     assert found(ran.out) == []
     assert ran.err == "2 sends, 0 after a stop, 0 otherwise not allowed, 0 bad rows\n"
     assert local_console.ok("audit", stdin=sends()).err.startswith("0 sends")
+
+
+def test_what_is_applied_while_it_begins_counts_for_what_was_sent_after(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = utc_now()
+
+    @asynccontextmanager
+    async def and_applied_elsewhere(settings: Settings) -> AsyncIterator[Services]:
+        async with opened(settings) as services:
+            other = Catalogs(services.database, services.vault)
+            await other.apply(parse(CATALOG.split("[purposes.newsletter]")[0]), lambda: moment)
+            yield services
+
+    monkeypatch.setattr(auditing, "opened", and_applied_elsewhere)
+    ran = console.run("audit", stdin=sends((ADA, "newsletter", moment.isoformat())))
+    assert [row["reason"] for row in found(ran.out)] == ["unknown_purpose"]
 
 
 def test_a_channel_is_asked_about_where_there_is_one(local_console: Console) -> None:

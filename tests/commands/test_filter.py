@@ -123,7 +123,7 @@ def test_it_goes_through_a_pipe(people):
         (("--purpose", "nope", "in.csv", "out.csv"), "no such purpose"),
         (("--purpose", "newsletter", "--channel", "sms", "in.csv", "out.csv"), "--channel"),
         (("in.csv", "out.csv"), "--purpose is needed"),
-        (("--purpose", "newsletter", "in.csv", "in.csv"), "is the file that is read"),
+        (("--purpose", "newsletter", "in.csv", "in.csv"), "in.csv: is there already; write to another file"),
         (("--purpose", "newsletter", "no-column.csv", "out.csv"), "needs a column 'email'"),
         (("--purpose", "newsletter", "missing.csv", "out.csv"), "missing.csv"),
     ],

@@ -159,6 +159,32 @@ def test_a_row_at_odds_with_what_is_known_costs_its_neighbours_nothing(console):
     assert "France" in said_of(console, "cleo@example.org")
 
 
+def test_a_stop_that_names_two_people_stops_both_and_is_counted_apart(console):
+    path = console.folder / "people.csv"
+    path.write_text(f"{HEADER},external_id\n{yes('ada@example.com')},crm-1\n{yes('bob@example.org')},crm-2\n")
+    console.ok("import", str(path))
+    path.write_text(
+        "email,action,external_id\n"
+        "new@example.com,object,crm-1\n"
+        "bob@example.org,object,crm-2\n"
+        "cleo@example.org,object,crm-3\n"
+        "ada@example.com,bounce,crm-2\n"
+    )
+
+    rehearsed = console.ok("import", str(path), "--dry-run")
+    ran = console.ok("import", str(path))
+
+    assert [row["reason"] for row in listed(rehearsed.out)] == ["names_differ", "", "", "names_differ"]
+    for told in (rehearsed.err, ran.err):
+        assert "1  recorded object names_differ" in told
+        assert "2  recorded object\n" in told
+        assert "1  recorded bounce names_differ" in told
+    for email in ("ada@example.com", "new@example.com", "bob@example.org", "cleo@example.org"):
+        assert said_of(console, email).startswith("No:")
+    assert "bounced" not in said_of(console, "bob@example.org")
+    assert "skipped already_known" in console.ok("import", str(path)).err
+
+
 def test_what_is_said_twice_in_a_file_is_recorded_in_its_order(console):
     path = file_of(console, yes("ada@example.com"), "ada@example.com,newsletter,withdraw,,,,")
     console.ok("import", str(path))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
+from prefcenter.commands import updating
 from tests.api.client import CATALOG
-from tests.commands.conftest import Console
+from tests.commands.conftest import ROOT, Console
 
 NOTICE = '[notice]\nversion = "2026-11"\nurl = "https://example.com/privacy"\npublished = 2026-11-01\n'
 SUBSTANTIAL = 'change = "substantial"\n'
@@ -18,6 +20,22 @@ SECOND_PARTY = (
 EVENTS = (
     '\n[purposes.events]\ntitle = "Events"\ndescription = "Our events."\nchannels = ["email"]\n'
     'basis = "consent"\n'
+)
+#: What the README changes.
+SECOND = '[recipients.second-inc]\nname = "Second Inc"\nemail = "privacy@second.example"\n'
+SURVEYS = (
+    '[purposes.surveys]\ntitle = "Surveys"\ndescription = "What you think."\nchannels = ["email"]\n'
+    'basis = "consent"\n'
+)
+README_CHANGE = "\n".join(
+    [
+        CATALOG.replace("Monthly product news and tips.", "Product news and tips, once a month.")
+        .replace('recipients = ["partner-inc"]', 'recipients = ["partner-inc", "second-inc"]')
+        .replace("[purposes.offers]", f"{SURVEYS}\n[purposes.offers]"),
+        SECOND,
+        '[regimes.FR]\nexpires = 24\nreason = "Counsel advises it"\n',
+        NOTICE.replace("2026-11-01", "2026-12-01").replace("2026-11", "2026-12") + SUBSTANTIAL,
+    ]
 )
 
 
@@ -170,3 +188,21 @@ def test_a_new_version_starts_again_from_the_last_one(console):
         + TWO.replace("two", "three"),
     )
     assert "becomes version 3" in console.ok("plan").out
+
+
+def test_the_readme_shows_what_plan_says(console, monkeypatch):
+    monkeypatch.setattr(updating, "utc_now", lambda: datetime(2026, 11, 20, tzinfo=UTC))
+    write(console, CATALOG + NOTICE + SUBSTANTIAL)
+    console.ok("apply")
+    rows = [f"p{number}@example.com,newsletter" for number in range(1240)]
+    rows += [f"p{number}@example.com,partner-offers" for number in range(312)]
+    (console.folder / "yes.csv").write_text(
+        "email,purpose,action,occurred_at,wording,source\n"
+        + "".join(f"{row},give,2026-03-01T10:00:00Z,Yes please,form\n" for row in rows)
+    )
+    console.ok("import", "yes.csv")
+    (console.folder / "prefcenter.toml").write_text(README_CHANGE)
+
+    shown = (ROOT / "README.md").read_text().split("$ prefcenter plan\n")[1].split("```")[0]
+
+    assert console.ok("plan").out == shown

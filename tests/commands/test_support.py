@@ -151,7 +151,8 @@ def test_check_says_which_mails_wait_for_a_mail_server(console: Console) -> None
     asyncio.run(request())
     checked = console.run("check").out
     assert findings(checked)["mails"] == "warning"
-    assert "1 wait to be sent; set PREFCENTER_SMTP_URL" in checked
+    waiting = "1 wait to be sent; set PREFCENTER_SMTP_URL; of them 1 to confirm, which lapses in 7 days"
+    assert waiting in checked
     served = console.run("check", environ={"PREFCENTER_SMTP_URL": "smtp://127.0.0.1:1"}).out
     assert "mails" not in findings(served)
 

@@ -120,6 +120,14 @@ def test_a_stop_that_came_along_from_another_address_is_shown(console: Console) 
     assert [line for line in marked(said) if "#2 withdraw" in line], said
 
 
+def test_a_purpose_that_there_never_was_is_answered_with_those_there_are(console: Console) -> None:
+    for more in ((), ("--at", utc_now().isoformat())):
+        told = console.refused("why", "ada@example.com", "--purpose", "nope", *more)
+        assert told == (
+            "--purpose: no such purpose in the catalog; it has: newsletter, offers, account, partner-offers\n"
+        )
+
+
 def test_a_moment_that_is_none_is_refused_by_name(console: Console) -> None:
     for at, said in (("yesterday", "--at"), ("2999-01-01", "lies in the future")):
         refused = console.refused("why", "ada@example.com", "--purpose", "newsletter", "--at", at)

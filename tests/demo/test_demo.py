@@ -9,6 +9,7 @@ from playwright.async_api import Browser, expect
 
 from prefcenter.demo.people import PEOPLE
 from prefcenter.demo.run import PortTaken, run_demo
+from prefcenter.mail.received import ReceivedMail
 from tests.browsing import WIDTHS, look, visit
 from tests.demo.conftest import Visited
 
@@ -60,6 +61,53 @@ async def test_the_start_page_has_the_key_that_works(visited: Visited) -> None:
         json={"purpose": "newsletter", "recipients": [{"email": person.email} for person in PEOPLE]},
     )
     assert sum(one["allowed"] for one in answer.json()["decisions"]) == 5
+
+
+async def arrived(visited: Visited, subject: str, to: str) -> ReceivedMail:
+    """That mail, once the worker has sent it."""
+    async with asyncio.timeout(30):
+        while True:
+            for mail in visited.demo.mailbox.mails:
+                if subject in mail.subject and mail.to == (to,):
+                    return mail
+            await asyncio.sleep(0.02)  # the worker's own time
+
+
+async def may(visited: Visited, purpose: str, email: str) -> dict[str, Any]:
+    answer = await visited.client.post(
+        "/v1/decisions",
+        headers={"authorization": f"Bearer {visited.demo.start.api_key}"},
+        json={"purpose": purpose, "recipients": [{"email": email}]},
+    )
+    [decision] = answer.json()["decisions"]
+    return dict(decision)
+
+
+async def test_a_new_purpose_waits_for_answers_by_mail_and_on_the_start_page(
+    visited: Visited, browser: Browser
+) -> None:
+    await arrived(visited, "Tips for your workshop", "ada@example.com")
+    async with visit(browser) as page:
+        await page.goto(visited.url + "/demo")
+        await page.get_by_role("link", name="The question to Ada").click()
+        await expect(page.get_by_role("heading", name="Tips for your workshop").first).to_be_visible()
+        await look(page, "demo-question")
+        assert (await may(visited, "workshop-tips", "ada@example.com"))["reason"] == "requested"
+        await page.get_by_role("button", name="Yes").click()
+        await expect(page.get_by_text("From now on “Tips for your workshop”")).to_be_visible()
+        assert (await may(visited, "workshop-tips", "ada@example.com"))["reason"] == "consent"
+
+
+async def test_a_sign_up_waits_to_be_confirmed_in_the_mailbox(visited: Visited, browser: Browser) -> None:
+    mail = await arrived(visited, "Please confirm your request", "mika@example.org")
+    assert (await may(visited, "newsletter", "mika@example.org"))["reason"] == "requested"
+    async with visit(browser) as page:
+        await page.goto(f"{visited.url}/demo/inbox/{mail.id}")
+        await page.frame_locator("iframe").get_by_role("link").first.click()
+        await page.get_by_role("button", name="Yes, confirm").click()
+        await expect(page.get_by_role("heading", name="You have confirmed")).to_be_visible()
+    decision = await may(visited, "newsletter", "mika@example.org")
+    assert (decision["allowed"], decision["proof"]) == (True, "confirmed")
 
 
 async def test_the_root_leads_to_the_start_page(visited: Visited) -> None:

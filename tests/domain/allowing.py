@@ -223,7 +223,7 @@ class Case:
     def _way_out_offered(self, deals: Relationship | None, now: datetime) -> bool:
         if deals is None or deals.opt_out_offered is False:
             return False
-        if _offered_by(deals.opt_out_offered, now):
+        if _offered_by(deals.opt_out_offered, now) and _as_it_began(deals):
             return True
         day = self.purpose.soft_opt_in.offered_since if self.purpose.soft_opt_in else date.max
         since = deals.since.astimezone(UTC)
@@ -252,10 +252,6 @@ class Case:
         firsts = [one for one in (self.known_since, began) if one is not None]
         if firsts and min(firsts) >= terms.since:
             return True
-        if deals is not None and _offered_by(deals.opt_out_offered, now):
-            assert isinstance(deals.opt_out_offered, OptOutOffered)
-            if deals.opt_out_offered.at >= terms.since:
-                return True
         version, at = self.stand.noticed or (0, now)
         return version >= terms.version and now >= at + TO_OBJECT
 
@@ -304,6 +300,14 @@ def later(moment: datetime, months: int) -> datetime:
 
 def _offered_by(offered: OptOutOffered | bool | None, now: datetime) -> bool:
     return isinstance(offered, OptOutOffered) and offered.at <= now and offered.wording.strip() != ""
+
+
+def _as_it_began(deals: Relationship) -> bool:
+    """On the day before, that day, or the day after, by the calendar of UTC."""
+    assert isinstance(deals.opt_out_offered, OptOutOffered)
+    midnight = deals.since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = timedelta(days=1)
+    return midnight - day <= deals.opt_out_offered.at < midnight + 2 * day
 
 
 def no(reason: str) -> Answer:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefcenter.domain.asking import may_ask
-from prefcenter.domain.askings import Askable, AskedState, Asking, CampaignKind, NotAsked
+from prefcenter.domain.campaign_words import Askable, AskedState, Asking, CampaignKind, NotAsked
 from prefcenter.domain.choices import Cause, Proof, Source, Status
 from prefcenter.domain.decide import Dossier
 from prefcenter.domain.facts import NO_FACTS, Facts, OptOutOffered, Relationship

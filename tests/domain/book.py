@@ -103,6 +103,14 @@ class Book:
         alike = [person for person, home in self.homes.items() if home[1] == wide]
         return exact[0] if exact else alike[0] if len(alike) == 1 else None
 
+    def apart(self, who: Who) -> list[Who]:
+        """The address, and whoever has the id, where that is not the same person."""
+        named = self.names.get(who.external) if who.external else None
+        living = self.at(who.wide, who.narrow) if who.wide else None
+        if who.wide is None or named is None or named == living:
+            return [who]
+        return [Who(wide=who.wide, narrow=who.narrow), Who(external=who.external)]
+
     def whose(self, who: Who, now: datetime) -> tuple[int | None, str, bool]:
         named = self.names.get(who.external) if who.external else None
         living = self.at(who.wide, who.narrow) if who.wide else None

@@ -106,7 +106,7 @@ class Told:
             has_history=said,
             target=self._target(choice),
             asked_at=max((e.recorded_at for e in mails if e.purpose == choice.purpose), default=None),
-            last_asked_at=max((e.recorded_at for e in mails), default=None),
+            mailed_at={e.recorded_at for e in mails},
             double_opt_in=bool(about is not None and about.double_opt_in),
         )
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefcenter.domain.asking import BUDGET, kinds_of
-from prefcenter.domain.askings import AskedState, CampaignKind, NotAsked
+from prefcenter.domain.campaign_words import AskedState, CampaignKind, NotAsked
 from prefcenter.domain.choices import Cause, Status
 from prefcenter.domain.facts import Facts
 from prefcenter.domain.purposes import Basis, Channel, Kind, Purpose

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from prefcenter.domain.choices import Action, Cause, Choice, Effect, Proof, Source, Status
+from prefcenter.domain.choices import Proof, Status
 from prefcenter.domain.decide import Decision, decide
 from prefcenter.domain.facts import Facts, OptOutOffered, Relationship
-from prefcenter.domain.judge import Known, judge
 from prefcenter.domain.purposes import Purpose
-from prefcenter.domain.standing import Standing, Stop
-from tests.domain.cases import ADA
+from prefcenter.domain.standing import Standing
 from tests.domain.world import NEWSLETTER, OFFER, REGIMES, with_version
 
 SECOND = timedelta(seconds=1)
@@ -49,7 +47,7 @@ def turns(at: datetime, ask: Callable[[datetime], Any], before: Any, after: Any)
 
 def yes(at: datetime, **more: Any) -> Standing:
     given = Standing("ada", "tips", "email", Status.GIVEN, 1, "e1", at, at, Proof.CONFIRMED)
-    return replace(given, **more)
+    return given._replace(**more)
 
 
 def deals(kind: str, since: datetime, **more: Any) -> Facts:
@@ -150,12 +148,37 @@ def test_what_was_offered_to_all_counts_for_whoever_came_since_that_day(
     assert (found.allowed, found.missing) == (counts, () if counts else ("opt_out_offered",))
 
 
+def offered(at: datetime, since: datetime, wording: str = "You can say no.") -> Facts:
+    return deals("customer", since, opt_out_offered=OptOutOffered(at=at, wording=wording))
+
+
 def test_what_was_offered_to_one_counts_from_then_on() -> None:
-    offered = OptOutOffered(at=utc(2026, 3, 1), wording="You can say no.")
-    facts = deals("customer", LONG_AGO, opt_out_offered=offered)
-    turns(utc(2026, 3, 1), lambda now: ask(now, facts=facts).reason, "never_asked", "soft_opt_in")
-    unsaid = deals("customer", LONG_AGO, opt_out_offered=replace(offered, wording=" \n"))
-    assert ask(utc(2026, 3, 2), facts=unsaid).missing == ("opt_out_offered",)
+    facts = offered(utc(2025, 3, 2), utc(2025, 3, 1))
+    turns(utc(2025, 3, 2), lambda now: ask(now, facts=facts).reason, "never_asked", "soft_opt_in")
+    unsaid = offered(utc(2025, 3, 2), utc(2025, 3, 1), wording=" \n")
+    assert ask(utc(2025, 3, 3), facts=unsaid).missing == ("opt_out_offered",)
+
+
+@pytest.mark.parametrize(
+    ("at", "counts"),
+    [
+        (utc(2025, 2, 27, 23, 59, 59), False),
+        (utc(2025, 2, 28), True),
+        (utc(2025, 3, 1, 15), True),
+        (utc(2025, 3, 2, 23, 59, 59), True),
+        (utc(2025, 3, 3), False),
+        # by the clock of some place, but on a day of UTC
+        (here("2025-02-28T00:30:00+01:00"), False),
+        (here("2025-03-03T00:30:00+01:00"), True),
+        # years before, years after, and just now
+        (utc(2019, 5, 5), False),
+        (utc(2026, 5, 31), False),
+        (utc(2026, 6, 1), False),
+    ],
+)
+def test_what_was_offered_to_one_counts_only_as_the_relationship_began(at: datetime, counts: bool) -> None:
+    found = ask(utc(2026, 6, 1), facts=offered(at, utc(2025, 3, 1, 15)))
+    assert (found.allowed, found.missing) == (counts, () if counts else ("opt_out_offered",))
 
 
 # --- a yes: its end, its review, its pause ------------------------------------------------------------------
@@ -212,7 +235,7 @@ def test_a_yes_that_is_old_is_flagged_and_still_counts() -> None:
 def test_a_pause_lasts_to_its_end() -> None:
     paused = yes(utc(2026, 1, 1), until=utc(2026, 3, 1))
     turns(utc(2026, 3, 1), lambda now: ask(now, standing=paused).reason, "deferred", "consent")
-    unasked = replace(paused, status=Status.DEFERRED, seq=None)
+    unasked = paused._replace(status=Status.DEFERRED, seq=None)
     turns(utc(2026, 3, 1), lambda now: ask(now, standing=unasked).reason, "deferred", "never_asked")
     assert ask(utc(2026, 2, 1), standing=paused).until == utc(2026, 3, 1)
 
@@ -297,26 +320,3 @@ def test_what_is_all_new_begins_with_its_notice() -> None:
     assert ask(utc(2026, 2, 2), about=new, standing=given).until == utc(2026, 3, 1)
     facts = deals("customer", utc(2026, 2, 1))
     turns(utc(2026, 3, 1), lambda now: ask(now, about=new, facts=facts).reason, "not_in_force", "soft_opt_in")
-
-
-# --- asking by mail -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("complained", "rest"), [(False, timedelta(days=1)), (True, timedelta(days=30))], ids=["a day", "30 days"]
-)
-def test_nobody_is_asked_by_mail_again_before_the_rest_is_over(complained: bool, rest: timedelta) -> None:
-    asked = utc(2028, 2, 28, 12)
-    complaint = Stop(ADA, "*", "*", Cause.COMPLAINED, Source.PROVIDER, 1, "e1", LONG_AGO, LONG_AGO)
-    known = Known(stops=[complaint] if complained else [], asked_at=asked, last_asked_at=asked)
-    choice = Choice(action=Action.REQUEST, source=Source.OPERATOR, purpose="tips", channel="email")
-
-    def answer(now: datetime) -> tuple[Effect, str | None]:
-        verdict = judge(choice, TIPS, known, now)
-        return verdict.effect, verdict.reason
-
-    turns(asked + rest, answer, (Effect.NONE, "asked_recently"), (Effect.PENDING, "needs_confirmation"))
-    elsewhere = replace(known, asked_at=None)
-    assert judge(choice, TIPS, elsewhere, asked + SECOND).effect is (
-        Effect.NONE if complained else Effect.PENDING
-    )

@@ -1,13 +1,13 @@
 """What people are told about a change of a purpose, and what they answer: never more than they agreed to."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from prefcenter.domain.choices import Action, Effect, Source
-from prefcenter.domain.decide import decide
-from prefcenter.domain.facts import Facts
+from prefcenter.domain.decide import Decision, decide
+from prefcenter.domain.facts import Facts, OptOutOffered, Relationship
 from prefcenter.domain.purposes import Purpose
 from prefcenter.domain.status import status_of
 from tests.domain.cases import (
@@ -50,6 +50,18 @@ def held(told: Told, about: Purpose) -> int | None:
     """The version that they hold, None: nothing may be sent."""
     decision = told.decision(about, facts=CUSTOMER)
     return decision.version if decision.allowed else None
+
+
+def begun(at: datetime) -> Relationship:
+    """As a customer, with a way to say no."""
+    return Relationship(
+        kind="customer", since=at, opt_out_offered=OptOutOffered(at=at, wording="Say no here.")
+    )
+
+
+def may(about: Purpose, facts: Facts, known_since: datetime | None) -> Decision:
+    more = {"facts": facts, "known_since": known_since, "now": NOW}
+    return decide(about, channel=EMAIL, regime=OPT_IN, standing=None, stops=(), **more)  # type: ignore[arg-type]
 
 
 # --- versions of a yes ----------------------------------------------------------------------------------
@@ -228,14 +240,25 @@ def test_a_yes_that_was_struck_out_leaves_nothing_by_notice() -> None:
     assert held(told, LI[2]) == 1
 
 
-def test_new_collection_under_the_new_terms_needs_no_notice_unless_they_said_no() -> None:
+def test_whoever_came_under_the_new_terms_needs_no_notice_unless_they_said_no() -> None:
     told = Told()
-    offered = RELATIONSHIP.opt_out_offered
-    assert offered is not None and not isinstance(offered, bool)
-    anew = Facts(relationship=replace(RELATIONSHIP, opt_out_offered=replace(offered, at=NOW)))
+    anew = Facts(relationship=begun(NOW))
     assert told.decision(LI[2], facts=anew).version == 3
     decline(told, 3, OFFERS)
     assert told.decision(LI[2], facts=anew).version == 2
+
+
+def test_a_way_out_that_is_offered_later_is_no_notice_and_saves_no_time_to_object() -> None:
+    offered = OptOutOffered(at=NOW, wording="You can say no.")
+    late = Facts(relationship=replace(RELATIONSHIP, opt_out_offered=offered))
+    assert may(replace(OFFERS, soft_opt_in=None), late, NOW).missing == ("opt_out_offered",)
+    # Where everybody was offered one before, it is no notice of what is new all the same.
+    new = replace(OFFERS, since=NOW)
+    for known in (None, NOW, NOW - 100 * DAY):
+        assert may(new, late, known).reason == "choice_pending"
+    # Nor is a new relationship of somebody who was there before.
+    assert may(new, Facts(relationship=begun(NOW)), NOW - DAY).reason == "choice_pending"
+    assert may(new, Facts(relationship=begun(NOW)), NOW).allowed
 
 
 def test_a_purpose_that_is_new_for_them_waits_for_notice() -> None:

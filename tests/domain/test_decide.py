@@ -52,7 +52,7 @@ def stop(cause: Cause, seq: int = 1, purpose: str = "sharing") -> Stop:
 
 def yes(purpose: str = "newsletter", seq: int = 5, **more: object) -> Standing:
     given = Standing("ada", purpose, EMAIL, Status.GIVEN, seq, f"e{seq}", NOW, NOW, Proof.ATTESTED)
-    return replace(given, **more)  # type: ignore[arg-type]  # any field
+    return given._replace(**more)  # type: ignore[arg-type]  # any field
 
 
 def rank(cause: Cause) -> int:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from prefcenter.domain.mailing import CONFIRM_LIFE, next_try
+from prefcenter.domain.mail_retries import CONFIRM_LIFE, next_try
 
 BORN = datetime(2026, 11, 23, 9, tzinfo=UTC)
 

@@ -45,8 +45,8 @@ class Case:
     def answer(self, times: dict[str, datetime | None]) -> tuple[bool, str]:
         given = times["given"]
         assert given is not None
-        standing = replace(
-            self.standing, at=given, until=times["until"], noticed_at=times["noticed"], said_at=given
+        standing = self.standing._replace(
+            at=given, until=times["until"], noticed_at=times["noticed"], said_at=given
         )
         known = Dossier(
             standings={(self.purpose.key, Channel.EMAIL): standing},
@@ -64,7 +64,7 @@ def any_case(chance: random.Random, changing: str) -> Case:
     case = Case(now, purpose, facts, any_standing(chance), any_stops(chance))
     if changing in ("noticed", "known") and chance.random() < 0.7:
         # Those who are sent what they never said yes to, until it changes.
-        told = replace(case.standing, status=Status.INFORMED, seq=None, noticed=chance.choice([1, 2]))
+        told = case.standing._replace(status=Status.INFORMED, seq=None, noticed=chance.choice([1, 2]))
         purpose = replace(purpose, kind=Kind.MARKETING, basis=None, since=now - 300 * DAY)
         case = replace(case, purpose=purpose, facts=replace(facts, country="US"), standing=told, stops=())
     return case

@@ -1,7 +1,7 @@
 """What counts: each thing that is said, held against the first table of docs/rules.md."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from prefcenter.domain.choices import Action, Cause, Effect, Proof, Source
@@ -58,7 +58,16 @@ class Weighing(Reading):
     rows: Mapping[str, Regime]
 
     def say(self, said: Said) -> Item:
-        """Write it down and return the line; one said within a minute before, if this only repeats it."""
+        """Write it down and return the line; one said within a minute before, if this only repeats it.
+
+        A stop is for everybody whom it names, but a bounce is of the address.
+        """
+        each = self.apart(said.who) if said.action in STOPPING else [said.who]
+        each = each[:1] if said.action is Action.BOUNCE else each
+        lines = [self._say(replace(said, who=who)) for who in each]
+        return lines[0]
+
+    def _say(self, said: Said) -> Item:
         person, wide, fresh = self.whose(said.who, said.now)
         time = said.now if said.stated is None else min(said.stated, said.now)
         cause = self._cause(said) if said.action in STOPPING else None
@@ -211,7 +220,8 @@ class Weighing(Reading):
         return self._why_no_mail(said, person, wide)
 
     def _why_no_mail(self, said: Said, person: int, wide: str) -> str | None:
-        """One mail a day for an address and purpose; one in 30 days for an address, after a complaint."""
+        """One mail a day for an address and purpose, three for an address; one in 30 days after a complaint.
+        What is asked for at one moment is one mail."""
         stops = self.stops_at(self.home_of(person, None))
         if any(stop.cause is Cause.BOUNCED for stop in stops):
             return "bounced"
@@ -220,10 +230,12 @@ class Weighing(Reading):
         complaints = [s for s in stops if s.cause is Cause.COMPLAINED and self.blocks(s, rule, said.channel)]
         complained = any(not self.answered(stop, stand, person) for stop in complaints)
         mails = [i for i in self.history if i.wide == wide and i.reason == "needs_confirmation"]
-        if not complained:
-            mails = [item for item in mails if item.purpose == said.purpose]
+        alike = mails if complained else [item for item in mails if item.purpose == said.purpose]
         rest = timedelta(days=30 if complained else 1)
-        return "asked_recently" if any(said.now < item.now + rest for item in mails) else None
+        if any(said.now < item.now + rest for item in alike):
+            return "asked_recently"
+        today = {item.now for item in mails if item.now < said.now < item.now + timedelta(days=1)}
+        return "asked_too_often" if len(today) > 2 else None
 
     @staticmethod
     def _perhaps_later(stop: Item, time: datetime, now: datetime) -> bool:

@@ -96,7 +96,7 @@ async def test_a_request_becomes_a_yes_that_can_be_proved(
         mail = await arrived(running.mailbox)
     # A person waits for it: it goes out at once, not with the next look at the queue.
     assert mail.to == (BO,) and mail.sender == "news@example.com"
-    assert "on a form at example.com/sign-up" in mail.text and WORDING not in mail.text
+    assert "on a form at example.com, somebody asked" in mail.text and WORDING not in mail.text
     [url] = LINK.findall(mail.text)
 
     for method in ("HEAD", "GET", "GET"):

@@ -163,7 +163,7 @@ def _random_relationship(source: random.Random, now: datetime) -> dict[str, Any]
     offered = source.choice(_OFFERED)
     if isinstance(offered, timedelta):
         wording = source.choice(["You can say no.", "You can say no.", " "])
-        offered = {"at": _moment(source, now), "wording": wording}
+        offered = {"at": source.choice([relationship["since"], _moment(source, now)]), "wording": wording}
     if offered is not None:
         relationship["opt_out_offered"] = offered
     return relationship

@@ -36,11 +36,10 @@ class MailBench:
         *,
         kind: str = "test",
         priority: Priority = Priority.NOTICE,
-        subject: str | None = None,
         at: datetime = START,
         next_at: datetime | None = None,
     ) -> str:
-        row = mail_row(kind=kind, about=about, subject=subject, priority=priority, now=at, next_at=next_at)
+        row = mail_row(kind=kind, about=about, priority=priority, now=at, next_at=next_at)
         async with self.database.write() as tx:
             await tx.many(ADD_MAIL, [row])
         return str(row[0])

@@ -1,5 +1,6 @@
 """Which version a choice is recorded with, and what a notice holds back as catalogs are applied."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from prefcenter.catalog import Catalog as File
@@ -58,6 +59,29 @@ async def test_saying_yes_again_is_saying_it_to_what_they_have(database_url: str
     await close_ledger(ledger)
 
 
+async def test_a_catalog_is_in_force_from_when_nothing_was_recorded_under_the_old_one_any_more(
+    database_url: str,
+) -> None:
+    """Whoever had the ledger while `apply` waited for it was still under what was in force before."""
+    ledger, other = await open_ledger(database_url), database_for(database_url)
+    await other.open()
+    catalogs = Catalogs(other, VAULT)
+    await catalogs.apply(file("first", "news"), lambda: NOW - DAY)
+    moment = NOW
+
+    async with ledger.database.ledger():
+        applying = asyncio.create_task(catalogs.apply(file("first", "news", "tips"), lambda: moment))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        moment = NOW + HOUR
+    await applying
+    await other.close()
+    await close_ledger(ledger)
+
+    assert catalogs.as_of(NOW + HOUR - timedelta(microseconds=1)).find("tips") is None
+    assert catalogs.as_of(NOW + HOUR).find("tips") is not None
+
+
 # --- catalogs one after the other ---------------------------------------------------------------------------
 
 
@@ -94,16 +118,18 @@ async def test_a_notice_that_is_yet_to_begin_holds_back_whatever_is_added_under_
         assert purpose is not None
         return purpose
 
-    await catalogs.apply(file("first", "news"), NOW - DAY)
+    await catalogs.apply(file("first", "news"), lambda: NOW - DAY)
     assert there("news").in_force_at is None
-    await catalogs.apply(file("second", "news", "tips"), NOW)
+    await catalogs.apply(file("second", "news", "tips"), lambda: NOW)
     assert (there("tips").since, there("tips").in_force_at) == (NOW, begins)
-    await catalogs.apply(file("second", "news", "tips", "more", recipients='["partner"]'), NOW + DAY)
+    await catalogs.apply(file("second", "news", "tips", "more", recipients='["partner"]'), lambda: NOW + DAY)
     for key, version in (("news", 2), ("tips", 2), ("more", 1)):
         held = there(key)
         assert (held.version, held.since, held.in_force_at) == (version, NOW + DAY, begins), key
     assert there("news").terms_of(1).in_force_at is None
-    await catalogs.apply(file("second", "news", "tips", "more", "last", recipients='["partner"]'), begins)
+    await catalogs.apply(
+        file("second", "news", "tips", "more", "last", recipients='["partner"]'), lambda: begins
+    )
     assert (there("last").since, there("last").in_force_at) == (datetime(2026, 12, 23, 12, tzinfo=UTC), None)
     assert (await catalogs.plan(file("second", "news", "tips", "more", "last"), begins)).changes != ()
     await database.close()

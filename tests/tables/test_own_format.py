@@ -159,6 +159,9 @@ def test_a_bad_object_costs_itself_only(line: str, why: str, tmp_path: Path) -> 
         ("wording", "a\x1b[2J", "control character"),
         ("ip", "x" * 46, "at most 45"),
         ("country", "Germany", "ISO 3166"),
+        ("country", "EU", "an ISO 3166-1 alpha-2 code such as DE"),
+        ("country", "STRICT", "an ISO 3166-1 alpha-2 code such as DE"),
+        ("relationship_ended_at", "2024-12-31T23:59:59Z", "before the relationship began"),
         ("language", "englisch!", "language tag"),
         ("age_band", "12", "must be one of under_13"),
         ("subscriber", "company", "must be one of individual"),
@@ -180,6 +183,11 @@ def test_a_cell_that_is_wrong_is_named_by_its_column_and_not_repeated(
     assert why in bad.reason
     assert len(cell) < 12 or cell not in bad.reason
     assert (bad.line, len(bad.cells)) == (2, len(COLUMNS))
+
+
+def test_a_relationship_that_ended_does_not_go_on(tmp_path: Path) -> None:
+    (bad,) = bad_in(a_row(tmp_path, relationship_ongoing="yes"))
+    assert bad.reason.startswith("relationship_ended_at: does not go with an ongoing relationship; leave one")
 
 
 @pytest.mark.parametrize("action", ["withdraw", "refuse", "object", "complain", "bounce"])

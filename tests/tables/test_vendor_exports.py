@@ -253,7 +253,8 @@ def test_a_stop_is_never_lost_to_another_column_of_its_row(tmp_path: Path) -> No
     (bad,) = bad_in(written(tmp_path, f"{MAILCHIMP}\n{row}\n"), purpose="newsletter")
     assert bad.reason == (
         "optin_time: must be a time like 2026-03-01T10:00:00Z; "
-        "cc: must be a code of ISO 3166, like DE or US-CA"
+        "cc: must be an ISO 3166-1 alpha-2 code such as DE, or with a region such as US-CA;"
+        " XX or nothing where it is not known"
     )
 
 
@@ -267,6 +268,25 @@ def test_what_is_not_read_is_named(tmp_path: Path) -> None:
             assert unread_columns(table, recognise(table)) == unread
 
 
+def test_an_unknown_table_or_format_is_told_the_nearest_and_all_there_are(tmp_path: Path) -> None:
+    path = written(tmp_path, "Email Address,LEID,Colour\nada@example.com,1,red\n")
+    every = ", ".join(FORMATS)
+    with pytest.raises(TableError) as unknown:
+        imported(path)
+    assert "the nearest is mailchimp, which needs 'optin_time' too\n" in str(unknown.value)
+    assert str(unknown.value).endswith(f"force a format with --format (docs/import.md): {every}")
+    with pytest.raises(TableError) as misspelt:
+        imported(path, form="mailchmp")
+    said = f"--format: no format 'mailchmp'; did you mean 'mailchimp'? it takes: {every}"
+    assert str(misspelt.value) == said
+
+
+def test_what_is_wrong_with_a_cell_that_is_read_for_two_things_is_said_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "Email Address,OPTIN_TIME,CONFIRM_TIME,LEID\nada@example.com,,yesterday,1\n")
+    (bad,) = bad_in(path, purpose="newsletter", declaration=DECLARED)
+    assert bad.reason.count("confirm_time") == 1
+
+
 def test_a_format_can_be_forced_and_then_its_columns_are_asked_for(tmp_path: Path) -> None:
     path = written(tmp_path, "Email,Reason,Date,Name\nada@example.com,UNSUBSCRIBE,,Ada\n")
     with pytest.raises(TableError, match="not a format that is known; it has: Email, Reason, Date, Name"):
@@ -274,7 +294,7 @@ def test_a_format_can_be_forced_and_then_its_columns_are_asked_for(tmp_path: Pat
     assert only(path, form="klaviyo").action == "object"
     with pytest.raises(TableError, match="needs a column 'email address'; it has: Email, Reason"):
         imported(path, form="mailchimp")
-    with pytest.raises(TableError, match="no format 'outlook'; there are: mailchimp"):
+    with pytest.raises(TableError, match="--format: no format 'outlook'; it takes: mailchimp"):
         imported(path, form="outlook")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -63,10 +65,10 @@ def test_a_formula_of_ours_is_text(cell: str) -> None:
     assert safe(f"a{cell}") == f"a{cell}"
 
 
-def rejected(source: Path, target: Path, *, append: bool = False) -> None:
-    with open_import(source) as table, rejects(target, table, append=append) as reject:
-        for bad in bad_in(source):
-            reject(bad)
+def rejected(source: Path, target: Path, *, go_on_at: int | None = None) -> list[int]:
+    """How long the file is after each row."""
+    with open_import(source) as table, rejects(target, table, go_on_at=go_on_at) as reject:
+        return [reject([bad]) for bad in bad_in(source)]
 
 
 def test_a_rejected_row_comes_with_its_line_and_reason_and_runs_nowhere(tmp_path: Path) -> None:
@@ -109,25 +111,59 @@ def test_rejects_of_an_export_that_has_no_other_columns_are_read_again(tmp_path:
     assert [bad.reason[:6] for bad in bad_in(tmp_path / "rejects.csv")] == ["email:"]
     stops = written(tmp_path, "Adressen\nada@\n", "stops.csv")
     with open_import(stops, stop=True) as table, rejects(tmp_path / "stops-bad.csv", table) as reject:
-        for bad in bad_in(stops, stop=True):
-            reject(bad)
+        reject(bad_in(stops, stop=True))
     assert len(imported(tmp_path / "stops-bad.csv", stop=True)) == 1
 
 
-def test_a_later_run_goes_on_with_the_reject_file_of_the_first(tmp_path: Path) -> None:
-    source = written(tmp_path, "email,action\nada@,withdraw\n".encode("utf-16"))
-    for append in (False, True):
-        rejected(source, tmp_path / "rejects.csv", append=append)
-    assert [row.cells[0] for row in rows_of(tmp_path / "rejects.csv")] == ["2", "2"]
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_later_run_goes_on_where_the_first_one_was_recorded(tmp_path: Path, encoding: str) -> None:
+    source = written(tmp_path, "email,action\nada@,withdraw\nbo@,withdraw\n".encode(encoding))
+    target = tmp_path / "rejects.csv"
+    first, _ = rejected(source, target)
+    rejected(source, target, go_on_at=first)
+    assert [row.cells[0] for row in rows_of(target)] == ["2", "2", "3"]
+    rejected(source, target, go_on_at=0)
+    assert [row.cells[0] for row in rows_of(target)] == ["2", "3"]
 
 
-def test_the_file_that_is_read_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_reject_file_that_is_not_as_it_was_left_is_not_gone_on_with(tmp_path: Path) -> None:
+    source = written(tmp_path, "email,action\nada@,withdraw\n")
+    target = tmp_path / "rejects.csv"
+    with pytest.raises(TableError, match="put it back, or name another one"):
+        rejected(source, target, go_on_at=10)
+    target.write_text("short")
+    with pytest.raises(TableError, match="is shorter than the interrupted import left it"):
+        rejected(source, target, go_on_at=10)
+    assert target.read_text() == "short"
+
+
+def test_no_file_that_is_there_is_written_over_whichever_way_it_is_named(tmp_path: Path) -> None:
     source = written(tmp_path, "email,action\nada@,withdraw\n")
     (tmp_path / "link.csv").symlink_to(source)
     for target in (source, tmp_path / "link.csv"):
-        with pytest.raises(TableError, match="is the file that is read"):
+        with pytest.raises(TableError, match="is there already; write to another file, or move it away"):
             rejected(source, target)
+        with pytest.raises(TableError, match="is there already"), writer(target, ["email"]):
+            pass
     assert source.read_text() == "email,action\nada@,withdraw\n"
+
+
+def test_a_new_file_is_for_its_owner_only_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with writer(tmp_path / "out.csv", ["email"]):
+            pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o600
+
+
+def test_devices_are_written_to(tmp_path: Path) -> None:
+    with writer(Path("/dev/null"), ["email"]) as write:
+        write(["ada@example.com"])
+    source = written(tmp_path, "email,action\nada@,withdraw\n")
+    for go_on_at in (None, 10):
+        rejected(source, Path("/dev/null"), go_on_at=go_on_at)
 
 
 def test_ndjson_is_rejected_into_a_table(tmp_path: Path) -> None:
@@ -140,5 +176,5 @@ def test_ndjson_is_rejected_into_a_table(tmp_path: Path) -> None:
 def test_a_row_is_rejected_however_many_cells_it_has(tmp_path: Path) -> None:
     source = written(tmp_path, "email,action\n")
     with open_import(source) as table, rejects(tmp_path / "out.csv", table) as reject:
-        reject(Bad(2, 0, "why", ["a", "b", "=c"]))
+        reject([Bad(2, 0, "why", ["a", "b", "=c"])])
     assert (tmp_path / "out.csv").read_text().splitlines()[1] == "2,why,a,b,'=c"

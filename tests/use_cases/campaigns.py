@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prefcenter.catalog import read
-from prefcenter.domain.askings import Asking, CampaignKind
+from prefcenter.domain.campaign_words import Asking, CampaignKind
 from prefcenter.domain.choices import Action
 from prefcenter.domain.decide import Decision
 from prefcenter.links import QuestionLink
@@ -73,7 +73,7 @@ class Asked:
             assert old in tail, old
             text = head + tail.replace(old, new, 1)
         path.write_text(text)
-        await self.site.services.catalogs.apply(read(path), self.clock())
+        await self.site.services.catalogs.apply(read(path), self.clock)
 
     async def agree(self, *addresses: str, purpose: str = EVENTS) -> None:
         for address in addresses:

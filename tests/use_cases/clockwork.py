@@ -75,7 +75,7 @@ class Clockwork:
         return Ref(wide=wide, narrow=narrow, address=address, channel=channel, create=True)
 
     async def apply(self, text: str, at: datetime) -> None:
-        await self.services.catalogs.apply(parse(text), at)
+        await self.services.catalogs.apply(parse(text), lambda: at)
 
     async def facts(self, at: datetime, address: str = ADA, **facts: Any) -> None:
         item = FactsItem(ref=self.ref(address), facts=facts)

@@ -243,7 +243,7 @@ class World:
                 case Undo():
                     await self.undo(step.ago)
                 case Put():
-                    await self.services.catalogs.apply(CATALOGS[step.catalog], self.now)
+                    await self.services.catalogs.apply(CATALOGS[step.catalog], lambda: self.now)
 
     async def say(self, said: Say) -> None:
         head = await self.services.reader.head()

@@ -26,8 +26,8 @@ from prefcenter.storage.mail_queue import MailQueue
 from prefcenter.storage.postgres import PostgresTx
 from prefcenter.storage.sqlite import SqliteTx
 from prefcenter.storage.units import ChoiceItem, FactsItem, Ref, Result, Unit, ref_of
-from prefcenter.use_cases.mailing import Composer
-from prefcenter.use_cases.mails import COMPOSERS
+from prefcenter.use_cases.composers import COMPOSERS
+from prefcenter.use_cases.composing import Composer
 from prefcenter.use_cases.services import Services
 from prefcenter.use_cases.stop_mail import stop_by_link
 from prefcenter.worker.mails import Mails
@@ -124,7 +124,7 @@ class Office:
         return self.now
 
     async def apply(self, text: str) -> None:
-        await self.services.catalogs.apply(parse(text), self.pass_by())
+        await self.services.catalogs.apply(parse(text), self.pass_by)
 
     async def facts(self, address: str, facts: Mapping[str, Any], external_id: str | None = None) -> None:
         ref = replace(ref_of(self.prints(address), address, create=True), external_id=external_id)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prefcenter.domain.askings import CampaignKind, NotAsked
+from prefcenter.domain.campaign_words import CampaignKind, NotAsked
 from prefcenter.domain.choices import Action
 from prefcenter.domain.purposes import ANY
 from prefcenter.mail.errors import SendError
@@ -17,7 +17,7 @@ from prefcenter.storage.campaigns import DONE, RUNNING, CampaignBusy
 from prefcenter.storage.mail_queue import ClaimedMail, MailQueue
 from prefcenter.use_cases import ask_people as asking
 from prefcenter.use_cases.ask_people import count_askable, purpose_to_ask
-from prefcenter.use_cases.asking_mail import CAMPAIGN_MAILS
+from prefcenter.use_cases.campaign_mail import CAMPAIGN_MAILS
 from prefcenter.use_cases.refusals import Refused
 from tests.use_cases.campaigns import (
     BO,

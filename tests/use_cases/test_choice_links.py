@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from prefcenter.domain.askings import CampaignKind
+from prefcenter.domain.campaign_words import CampaignKind
 from prefcenter.domain.choices import Action
 from prefcenter.links import ManageLink
 from prefcenter.storage.database import StorageUnavailable
@@ -95,6 +97,20 @@ async def test_a_link_to_an_address_that_changed_hands_is_none(asked: Asked, pat
         for method in ("GET", "POST"):
             answer = await asked.site.client.request(method, old, data={"answer": "yes"})
             assert (answer.status_code, answer.text) == (404, unknown.text)
+
+
+async def test_the_link_to_the_preferences_is_as_old_as_the_link_that_was_mailed(
+    asked: Asked, path: str
+) -> None:
+    links = asked.site.services.links
+    for old in (path, on_a_page(asked)):
+        issued_at = links.read_choice(old.removeprefix("/n/")).issued_at
+        asked.clock.pass_by(days=20)
+        shown = await asked.open(old)
+        answered = await asked.answer(old, "no", shown)
+        for page in (shown, answered):
+            [token] = set(re.findall(r'href="/p/([^"]+)"', page))
+            assert links.read_manage(token).issued_at == issued_at
 
 
 async def test_a_forged_link_and_one_of_another_power_are_none(asked: Asked, path: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prefcenter.domain.askings import CampaignKind
+from prefcenter.domain.campaign_words import CampaignKind
 from prefcenter.domain.choices import Action, Effect
 from prefcenter.domain.purposes import ANY
 from tests.use_cases.campaigns import (

@@ -77,7 +77,7 @@ async def more_is_asked_for(api: Api) -> None:
         key: replace(purpose, data=("address", "purchases")) if key in ("newsletter", "offers") else purpose
         for key, purpose in catalog.purposes.items()
     }
-    await api.services.catalogs.apply(replace(catalog, purposes=purposes), utc_now())
+    await api.services.catalogs.apply(replace(catalog, purposes=purposes), utc_now)
 
 
 async def can_be_texted(api: Api, emails: list[str], stopped: list[str]) -> None:
@@ -196,7 +196,7 @@ async def test_an_address_is_one_of_email_whatever_channel_is_asked_about(api, t
     catalog = read(api.services.settings.config)
     purpose = replace(catalog.purposes["newsletter"], channels=(Channel.EMAIL, Channel.SMS))
     wanted = replace(catalog, purposes={**catalog.purposes, "newsletter": purpose})
-    await api.services.catalogs.apply(wanted, utc_now())
+    await api.services.catalogs.apply(wanted, utc_now)
     await api.choose("ada@example.com", channel="sms")
     question = Question(purpose="newsletter", channel="sms")
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from prefcenter.domain.askings import CampaignKind
+from prefcenter.domain.campaign_words import CampaignKind
 from prefcenter.domain.choices import Action
 from prefcenter.use_cases.refusals import Refused
 from tests.use_cases.campaigns import BO, CY, EVENTS, MORE_OFFERS, NEW, PARTNER, Asked, path_in, to_of

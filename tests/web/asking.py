@@ -14,8 +14,8 @@ from prefcenter.storage.mail_queue import MailQueue
 from prefcenter.storage.reading import HistoryItem
 from prefcenter.storage.units import ChoiceItem, FactsItem, Result, Unit, ref_of
 from prefcenter.storage.verify import verify
+from prefcenter.use_cases.composers import COMPOSERS
 from prefcenter.use_cases.confirming import confirmations
-from prefcenter.use_cases.mails import COMPOSERS
 from prefcenter.use_cases.record_choices import record
 from prefcenter.worker.mails import Mails
 from tests.web.site import Site

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from prefcenter.domain.askings import CampaignKind
+from prefcenter.domain.campaign_words import CampaignKind
 from prefcenter.links import QuestionLink
 from tests.browsing import WIDTHS, look, visit
 from tests.databases import sqlite_copy

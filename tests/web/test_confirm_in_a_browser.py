@@ -63,12 +63,15 @@ async def test_every_page_of_it_is_accessible(
         await page.get_by_role("button", name="Yes, confirm").click()
         await expect(page.get_by_role("heading", name="Nothing was started")).to_be_visible()
         await shown("confirm-stopped")
+        await page.goto(site.url + stopped)
+        await expect(page.get_by_role("heading", name="Nothing to confirm")).to_be_visible()
+        await shown("confirm-taken-back")
 
         await request_all(site, ["events"], "third@example.com")
         retired = await postbox.link()
         text = config_text()
         without = text[: text.index("[purposes.events]")] + text[text.index("[purposes.offers]") :]
-        await site.services.catalogs.apply(parse(without), site.clock())
+        await site.services.catalogs.apply(parse(without), site.clock)
         await page.goto(site.url + retired)
         await expect(page.get_by_role("heading", name="Nothing to confirm")).to_be_visible()
         await shown("confirm-nothing")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from prefcenter.domain.choices import Action, Effect, Proof, Source
-from prefcenter.domain.mailing import CONFIRM_LIFE
+from prefcenter.domain.mail_retries import CONFIRM_LIFE
 from prefcenter.domain.purposes import ANY
 from prefcenter.mail.errors import SendError
 from prefcenter.use_cases.confirmation_mail import place_of
@@ -48,7 +48,7 @@ async def test_it_says_who_asks_for_what_and_how_it_came_about(
     assert mail["To"] == BO and mail["From"] == "privacy@example.com"
     assert mail["Subject"] == "Please confirm your request to Example Ltd"
     for body in bodies(mail):
-        assert "On 23 November 2026, 09:00 UTC, on a form at example.com/sign-up, somebody asked" in body
+        assert "On 23 November 2026, 09:00 UTC, on a form at example.com, somebody asked" in body
         assert "Product newsletter" in body and "Monthly product news and tips." in body
         assert "Your address is given to: Partner Inc." in body
         assert "The page works until 30 November 2026, 09:00 UTC." in body
@@ -97,7 +97,8 @@ async def test_it_says_through_whom_it_was_asked_for(
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("https://example.com/sign-up?email=ada@example.com#form", "example.com/sign-up"),
+        ("https://example.com/sign-up/ada@example.com?email=ada@example.com#form", "example.com"),
+        ("https://ada:secret@example.com:8443/sign-up", "example.com"),
         ("http://example.com", "example.com"),
         ("https://example.com/", "example.com"),
         ("javascript:alert(1)", None),
@@ -108,7 +109,7 @@ async def test_it_says_through_whom_it_was_asked_for(
         (None, None),
     ],
 )
-def test_a_form_is_named_by_its_place_and_nothing_else_gets_into_the_mail(
+def test_a_form_is_named_by_its_host_and_nothing_else_gets_into_the_mail(
     url: str | None, place: str | None
 ) -> None:
     assert place_of(url) == place
@@ -117,12 +118,12 @@ def test_a_form_is_named_by_its_place_and_nothing_else_gets_into_the_mail(
 async def test_what_a_tool_sends_along_cannot_write_into_the_mail(
     lite_site: Site, lite_postbox: Postbox
 ) -> None:
-    await request(lite_site, evidence={"url": "https://example.com/<b>Buy</b>", "wording": "Buy now!"})
+    await request(lite_site, evidence={"url": "https://<b>buy.example.com/Buy", "wording": "Buy now!"})
     [mail] = await lite_postbox.deliver()
     page = mail.get_body(("html",))
     assert page is not None
-    assert "example.com/&lt;b&gt;Buy&lt;/b&gt;, somebody" in page.get_content()
-    assert "Buy now!" not in page.get_content()
+    assert "&lt;b&gt;buy.example.com, somebody" in page.get_content()
+    assert "Buy" not in page.get_content()
 
 
 # --- how often -------------------------------------------------------------------------------------------
@@ -150,6 +151,24 @@ async def test_another_spelling_of_the_address_is_asked_no_sooner(
     await request(lite_site)
     assert (await request(lite_site, address="BO@example.com")).reason == "asked_recently"
     assert len(await lite_postbox.deliver()) == 1
+
+
+async def test_no_address_gets_more_than_three_in_a_day_whatever_they_are_about(
+    site: Site, postbox: Postbox, clock: Clock
+) -> None:
+    born = clock()
+    for purpose in ("newsletter", "events", "partner-offers"):
+        assert (await request(site, purpose)).reason == "needs_confirmation"
+        clock.pass_by(minutes=1)
+    for address in (BO, "BO@example.com"):
+        refused = await request(site, "offers", address)
+        assert (refused.effect, refused.reason) == (Effect.NONE, "asked_too_often")
+    assert (await request(site, "offers", "cleo@example.com")).reason == "needs_confirmation"
+    assert len(await postbox.deliver()) == 4
+    clock.now = born + DAY
+    assert (await request(site, "offers")).reason == "needs_confirmation"
+    assert len(await postbox.deliver()) == 1
+    assert [item.entry.reason for item in await history(site)].count("asked_too_often") == 2
 
 
 async def test_whoever_complained_is_asked_once_in_30_days(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prefcenter.domain.choices import Action, Source
-from prefcenter.domain.mailing import CONFIRM_LIFE
+from prefcenter.domain.mail_retries import CONFIRM_LIFE
 from prefcenter.domain.purposes import ANY
 from prefcenter.use_cases import expire_confirmations as expiring
 from prefcenter.use_cases.expire_confirmations import expire_confirmations

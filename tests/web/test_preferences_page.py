@@ -24,7 +24,7 @@ LENIENT = (
 
 async def lenient(site: Site) -> None:
     """A catalog whose purposes need no confirmation by mail."""
-    await site.services.catalogs.apply(parse(LENIENT), site.clock())
+    await site.services.catalogs.apply(parse(LENIENT), site.clock)
 
 
 def form_of(text: str) -> dict[str, str]:
@@ -196,7 +196,7 @@ async def test_a_yes_to_words_that_have_changed_does_not_count(lite_site: Site) 
     await lenient(lite_site)
     form = await opened(lite_site) | {"want-partner-offers": "on"}
     changed = LENIENT.replace("which then mails you its own offers", "which then calls you")
-    await lite_site.services.catalogs.apply(parse(changed), lite_site.clock())
+    await lite_site.services.catalogs.apply(parse(changed), lite_site.clock)
     assert "description has changed" in await save(lite_site, form)
     assert not (await lite_site.decision("partner-offers")).allowed
 

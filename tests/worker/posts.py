@@ -12,7 +12,7 @@ from prefcenter.mail.message import OutgoingEmail
 from prefcenter.mail.recording import RecordingSender
 from prefcenter.mail.render import Templates, shipped_templates
 from prefcenter.storage.mail_queue import ClaimedMail
-from prefcenter.use_cases.mailing import Composer
+from prefcenter.use_cases.composing import Composer
 from prefcenter.use_cases.services import Services
 from prefcenter.worker.mails import Mails
 from tests.storage.mails import MailBench

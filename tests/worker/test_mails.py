@@ -28,7 +28,7 @@ from prefcenter.storage.mail_queue import (
     mail_row,
 )
 from prefcenter.storage.units import Outcome
-from prefcenter.use_cases.mailing import Composer
+from prefcenter.use_cases.composing import Composer
 from prefcenter.worker import loop
 from prefcenter.worker.loop import Worker, running
 from prefcenter.worker.mails import AT_ONCE, Mails
@@ -212,9 +212,9 @@ async def test_a_worker_that_is_told_to_stop_lets_a_mail_end_and_cuts_off_one_th
 
 
 def test_the_same_mail_is_the_same_bytes() -> None:
-    mail = ClaimedMail("0" * 32, "test", "a", None, 1, START, 1)
-    again = ClaimedMail("0" * 32, "test", "a", None, 2, START, 2)
-    other = ClaimedMail("1" * 32, "test", "a", None, 1, START, 1)
+    mail = ClaimedMail("0" * 32, "test", "a", 1, START, 1)
+    again = ClaimedMail("0" * 32, "test", "a", 2, START, 2)
+    other = ClaimedMail("1" * 32, "test", "a", 1, START, 1)
     assert compose(letter(mail)).as_bytes() == compose(letter(again)).as_bytes()
     assert compose(letter(mail)).as_bytes() != compose(letter(other)).as_bytes()
 
@@ -227,7 +227,7 @@ async def test_a_mail_that_is_born_with_a_choice_is_sent_at_once(
     queue = DeliveryQueue(post.bench.database, VAULT)
     worker = Worker(post.bench.database, queue, clients, post.clock, mails=post.mails())
     journal = Journal(post.bench.database, CATALOG, VAULT, worker.wake)
-    row = mail_row(kind="test", about="a", subject=None, priority=Priority.NOTICE, now=START)
+    row = mail_row(kind="test", about="a", priority=Priority.NOTICE, now=START)
 
     def born(_: Outcome) -> Sequence[tuple[Statement, Row]]:
         return [(ADD_MAIL, row)]

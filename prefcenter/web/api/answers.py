@@ -37,11 +37,16 @@ class StandingOut(Struct, omit_defaults=True):
 
 
 class ChoiceResult(Struct, omit_defaults=True):
+    """`note` "names_differ": the names of a stop are not known as those of one person, so everybody whom they
+    name was stopped; facts that came along were left out. `also`: the entries of the others."""
+
     entry: str
     effect: Literal["applied", "none", "pending"]
     standing: StandingOut | list[StandingOut]
     reason: str | None = None
     matched: str | None = None
+    note: str | None = None
+    also: tuple[str, ...] = ()
 
 
 class ChoicesResponse(Struct):

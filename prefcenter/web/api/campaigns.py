@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from prefcenter.storage.campaigns import Campaigns, Progress
+from prefcenter.domain.campaign_words import CampaignKind
+from prefcenter.storage.campaigns import Campaigns, CampaignState, Progress
 from prefcenter.storage.keys import Key
 from prefcenter.web.state import web_of
 
@@ -21,8 +21,8 @@ class CampaignOut(Struct, omit_defaults=True):
     id: str
     purpose: str
     version: int
-    kind: Literal["ask", "notice", "page"]
-    state: Literal["running", "done"]
+    kind: CampaignKind
+    state: CampaignState
     per_minute: int
     created_at: datetime
     queued: int
@@ -47,9 +47,22 @@ async def get_campaigns(request: Request, _: Key) -> Response:
 
 
 def _out(progress: Progress) -> CampaignOut:
-    known = {name: getattr(progress, name) for name in progress.__slots__ if name != "campaign"}
-    return msgspec.convert(
-        {**{name: getattr(progress.campaign, name) for name in progress.campaign.__slots__}, **known},
-        CampaignOut,
-        from_attributes=True,
+    campaign = progress.campaign
+    return CampaignOut(
+        id=campaign.id,
+        purpose=campaign.purpose,
+        version=campaign.version,
+        kind=campaign.kind,
+        state=campaign.state,
+        per_minute=campaign.per_minute,
+        created_at=campaign.created_at,
+        queued=progress.queued,
+        asked=progress.asked,
+        yes=progress.yes,
+        no=progress.no,
+        later=progress.later,
+        seen=progress.seen,
+        silent=progress.silent,
+        not_askable=dict(progress.not_askable),
+        ended_at=campaign.ended_at,
     )

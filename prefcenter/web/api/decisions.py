@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prefcenter.storage.keys import Key
+from prefcenter.use_cases.decide_past import cursor_at, decide_past
 from prefcenter.use_cases.decide_recipients import (
     Answered,
     Question,
@@ -22,8 +23,8 @@ from prefcenter.use_cases.decide_recipients import (
 )
 from prefcenter.use_cases.refusals import ItemError, Refused
 from prefcenter.use_cases.services import Services
+from prefcenter.web.api.answers import DecisionsResponse
 from prefcenter.web.api.decoding import decode
-from prefcenter.web.api.past_decisions import past_decisions
 from prefcenter.web.api.types import DecisionsRequest, RecipientIn
 from prefcenter.web.api.written import DecisionsWritten, decision_out
 from prefcenter.web.state import web_of
@@ -40,16 +41,15 @@ async def post_decisions(request: Request, _: Key) -> Response:
     web = web_of(request)
     services, now = web.services, web.now()
     wanted, _body = await decode(request, DecisionsRequest)
-    if not isinstance(wanted.at, UnsetType):
-        recipients = [_recipient(index, one) for index, one in enumerate(wanted.recipients)]
-        past = await past_decisions(services, wanted, recipients, at=wanted.at, now=now)
-        return Response(_json.encode(past), media_type="application/json")
     question = Question(
         purpose=wanted.purpose,
         channel=wanted.channel,
         version=_given(wanted.version),
         recipient=_given(wanted.recipient),
     )
+    if not isinstance(wanted.at, UnsetType):
+        past = await _past(services, question, wanted.recipients, wanted.at, now)
+        return Response(_json.encode(past), media_type="application/json")
     rules = services.catalogs.in_force.rules
     emails = _emails(wanted.recipients)
     if emails is not None:
@@ -66,6 +66,24 @@ async def post_decisions(request: Request, _: Key) -> Response:
         decisions=msgspec.Raw(await _written(answers)),
     )
     return Response(_json.encode(response), media_type="application/json")
+
+
+async def _past(
+    services: Services, question: Question, recipients: Sequence[RecipientIn], at: datetime, now: datetime
+) -> DecisionsResponse:
+    """What could be sent at a moment that is past. Raises Refused for one in the future."""
+    # Another process may have applied something since we looked, and this answer is to be the same for good.
+    await services.catalogs.refresh()
+    wanted = [_recipient(index, one) for index, one in enumerate(recipients)]
+    answers = decide_past(services, question, wanted, at, now=now)
+    return DecisionsResponse(
+        purpose=question.purpose,
+        channel=question.channel,
+        at=at.astimezone(UTC),
+        rules=services.catalogs.as_of(at).rules,
+        cursor=str(await cursor_at(services, at)),
+        decisions=[decision_out(answer) async for answer in answers],
+    )
 
 
 def _emails(recipients: Sequence[RecipientIn]) -> list[str] | None:

@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 
 from prefcenter.use_cases.refusals import ItemError, Refused
+from prefcenter.web.api.types import REMEDIES
 from prefcenter.web.body import API_LIMIT, read_body
 from prefcenter.web.errors import BadRequest
 
@@ -16,6 +17,8 @@ T = TypeVar("T")
 
 _AT = re.compile(r"^(?P<message>.*) - at `\$\.?(?P<path>.*)`$", re.DOTALL)
 _INDEXED = re.compile(r"^(?P<list>\w+)\[(?P<index>\d+)\]\.?(?P<field>.*)$")
+_PATTERN = re.compile(r"^Expected `str` matching regex (?P<pattern>'.*')$", re.DOTALL)
+_REMEDIES = {repr(pattern): remedy for pattern, remedy in REMEDIES.items()}
 _NAMED = re.compile(r"`(?P<field>[^`]*)`")
 
 
@@ -43,4 +46,6 @@ def _located(text: str) -> ItemError:
             field = f"{field}.{named['field']}".strip(".")
         if "unknown field" in message:
             message = "there is no such field"
+    if unlike := _PATTERN.match(message):
+        message = _REMEDIES.get(unlike["pattern"], message)
     return ItemError(index, field or (inside["list"] if inside else "body"), message)

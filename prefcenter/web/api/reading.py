@@ -13,6 +13,7 @@ from starlette.responses import Response
 from prefcenter.catalog import digest
 from prefcenter.domain.addresses import InvalidAddress, parse_email
 from prefcenter.domain.choices import Entry
+from prefcenter.domain.standing import Stop
 from prefcenter.storage.keys import Key
 from prefcenter.storage.reading import Person
 from prefcenter.use_cases.mint_links import minter
@@ -57,6 +58,17 @@ def reply(body: Any, status: int = 200) -> Response:
 
 def _out(kind: type[T], value: object) -> T:
     return msgspec.convert(value, kind, from_attributes=True)
+
+
+def _stop_out(stop: Stop) -> StopOut:
+    return StopOut(
+        channel=stop.channel,
+        purpose=stop.purpose,
+        cause=stop.cause,
+        entry=stop.entry,
+        at=stop.at,
+        recorded_at=stop.recorded_at,
+    )
 
 
 async def get_purposes(request: Request, _: Key) -> Response:
@@ -153,7 +165,7 @@ async def _subject_response(request: Request, person: Person) -> SubjectResponse
     return SubjectResponse(
         subject=subject,
         standings=[_out(StandingOut, standing) for standing in standings],
-        stops=[_out(StopOut, stop) for stop in person.stops],
+        stops=[_stop_out(stop) for stop in person.stops],
         deliveries=[_out(DeliveryOut, delivery) for delivery in await reader.deliveries_of(seqs)],
         told=[_out(ToldOut, one) for one in await told_of(web.services, person.subject)],
     )

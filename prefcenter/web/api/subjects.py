@@ -98,6 +98,8 @@ async def post_choices(request: Request, key: Key) -> Response:
                 effect=result.effect.value,
                 reason=result.reason,
                 matched=result.matched,
+                note=result.note,
+                also=result.also,
                 standing=_standing_out(standings_after(services, item, result, now)),
             )
             for item, result in zip(choices, outcome.results, strict=True)

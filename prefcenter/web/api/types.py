@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+
+from prefcenter.domain.countries import wrong_country
+from prefcenter.domain.facts import wrong_ending
 
 # Python's `$` also matches before a last newline; everybody else's does not.
 _END = r"$(?!\n)"
@@ -19,25 +23,40 @@ Moment = Annotated[
 Address = Annotated[
     str, Meta(max_length=320, description="an email address", extra_json_schema={"format": "idn-email"})
 ]
-ExternalId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]*" + _END)]
+_ONE_LINE = r"^[^\x00-\x1f]*" + _END
+_NO_NUL = r"^[^\x00]*$"
+_WORDS = r"^[^\x00]*[^\x00\s][^\x00]*$"
+_KEY = r"^(\*|[a-z][a-z0-9-]{0,47})" + _END
+_LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*" + _END
 ID_PATTERN = r"^[0-9a-f]{32}" + _END
+
+#: What to say to a text that is not as its pattern has it. A test knows every pattern here.
+REMEDIES: Mapping[str, str] = {
+    _ONE_LINE: "must be of one line, without control characters",
+    _NO_NUL: "must not have a NUL character; leave it out",
+    _WORDS: "must have words, and no NUL character",
+    _KEY: "must be the key of a purpose, such as newsletter (GET /v1/purposes has them)",
+    _LANGUAGE: "must be a language tag of BCP 47, such as de or pt-BR",
+    ID_PATTERN: "must be an id as this API gave it: 32 digits of 0-9 and a-f",
+}
+
+ExternalId = Annotated[str, Meta(min_length=1, max_length=255, pattern=_ONE_LINE)]
 Id = Annotated[str, Meta(pattern=ID_PATTERN)]
-PurposeKey = Annotated[str, Meta(max_length=48, pattern=r"^(\*|[a-z][a-z0-9-]{0,47})" + _END)]
+PurposeKey = Annotated[str, Meta(max_length=48, pattern=_KEY)]
 Country = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?" + _END, description="ISO 3166, with a region where it matters"
+        description="ISO 3166-1 alpha-2, with a region where it matters; XX: not known",
+        examples=["DE", "US-CA"],
     ),
 ]
-Language = Annotated[
-    str, Meta(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*" + _END, description="BCP 47")
-]
+Language = Annotated[str, Meta(max_length=35, pattern=_LANGUAGE, description="BCP 47")]
 Channel = Literal["email", "sms", "push", "post", "phone"]
 Event = Literal["choice.recorded", "standing.changed", "subject.erased", "purpose.changed"]
 Events = Annotated[list[Event], Meta(min_length=1, max_length=4)]
-Text = Annotated[str, Meta(max_length=4000, pattern=r"^[^\x00]*$")]
-Short = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
-Description = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Meta(max_length=4000, pattern=_NO_NUL)]
+Short = Annotated[str, Meta(max_length=500, pattern=_NO_NUL)]
+Description = Annotated[str, Meta(max_length=200, pattern=_NO_NUL)]
 Url = Annotated[
     str, Meta(max_length=2000, description="https, to a public address", extra_json_schema={"format": "uri"})
 ]
@@ -68,7 +87,7 @@ class OptOutOffered(_Dated):
     """When and in which words the person could say no as the address was collected."""
 
     at: Moment
-    wording: Annotated[str, Meta(max_length=4000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
+    wording: Annotated[str, Meta(max_length=4000, pattern=_WORDS)]
 
 
 class Relationship(_Dated):
@@ -80,6 +99,12 @@ class Relationship(_Dated):
     ended_at: Moment | UnsetType = UNSET
     ongoing: bool | UnsetType = UNSET
     opt_out_offered: OptOutOffered | bool | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ended_at = None if self.ended_at is UNSET else self.ended_at
+        if wrong := wrong_ending(self.since, ended_at, self.ongoing is True):
+            raise ValueError(f"`ended_at` {wrong}")
 
 
 class SubjectIn(_Dated):
@@ -95,6 +120,11 @@ class SubjectIn(_Dated):
     relationship: Relationship | UnsetType = UNSET
     last_contact_at: Moment | UnsetType = UNSET
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.country is not UNSET and (wrong := wrong_country(self.country)):
+            raise ValueError(f"`country` {wrong}")
+
 
 class SubjectsRequest(Incoming):
     subjects: Annotated[list[SubjectIn], Meta(min_length=1, max_length=1000)]
@@ -103,7 +133,7 @@ class SubjectsRequest(Incoming):
 class Evidence(Incoming):
     wording: Text | UnsetType = UNSET
     url: Short | UnsetType = UNSET
-    ip: Annotated[str, Meta(max_length=45, pattern=r"^[^\x00]*$")] | UnsetType = UNSET
+    ip: Annotated[str, Meta(max_length=45, pattern=_NO_NUL)] | UnsetType = UNSET
     user_agent: Short | UnsetType = UNSET
     method: Short | UnsetType = UNSET
     reason: Short | UnsetType = UNSET
@@ -154,7 +184,7 @@ class LinksRequest(Incoming):
 
     purpose: PurposeKey
     recipients: Annotated[list[LinkRecipient], Meta(max_length=100_000)]
-    campaign: Annotated[str, Meta(max_length=32, pattern=r"^[^\x00-\x1f]*" + _END)] = ""
+    campaign: Annotated[str, Meta(max_length=32, pattern=_ONE_LINE)] = ""
     for_: Literal["mail"] = msgspec.field(default="mail", name="for")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -10,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prefcenter.domain.addresses import mask
-from prefcenter.domain.answering import Answer
-from prefcenter.domain.choices import Cause, Effect
+from prefcenter.domain.answering import Answer, Offered, offered
+from prefcenter.domain.choices import Effect
 from prefcenter.links import AskedLink, BadLink, QuestionLink
-from prefcenter.use_cases.choose import Chosen, choose
+from prefcenter.use_cases.answer_question import Chosen, choose
 from prefcenter.use_cases.manage_preferences import LinkVoid
 from prefcenter.use_cases.open_question import NothingToDecide, Opened, open_question
 from prefcenter.web.body import PUBLIC_LIMIT, read_body, read_form, read_shown_seq
@@ -22,18 +21,14 @@ from prefcenter.web.state import Web, page, web_of
 
 LANGUAGE = "en"
 
-#: How somebody stands who has said no to a notice already: a yes is all that is left to say.
-_SAID_NO = frozenset(cause.value for cause in Cause)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
-    """`words` names the text that is answered. `pair`: the answers of one weight; `quiet`: the others."""
+    """`words` names the text that is answered."""
 
     shown_seq: int
     words: str
-    pair: Sequence[str]
-    quiet: Sequence[str]
+    answers: Offered
 
 
 async def choice(request: Request) -> Response:
@@ -94,19 +89,9 @@ def _show(
 
 
 def _form(web: Web, opened: Opened, chosen: Chosen | None) -> Form:
-    pair, quiet = _answers(opened, chosen)
-    return Form(shown_seq=opened.shown_seq, words=_digest(_wording(web, opened)), pair=pair, quiet=quiet)
-
-
-def _answers(opened: Opened, chosen: Chosen | None) -> tuple[Sequence[str], Sequence[str]]:
-    """What can be said, or said otherwise. Reading a notice is no yes; only whoever said no may say that."""
     said = chosen.answer if chosen is not None and chosen.effect is not Effect.NONE else None
-    if not opened.posed.question.is_notice:
-        pair = [Answer.YES, Answer.NO]
-        return [one for one in pair if one is not said], [] if said else [Answer.LATER]
-    refused = said is Answer.NO or opened.standing.reason in _SAID_NO
-    pair = [Answer.NO, Answer.YES if refused else Answer.SEEN]
-    return [one for one in pair if one is not said], []
+    answers = offered(is_notice=opened.posed.question.is_notice, reason=opened.standing.reason, said=said)
+    return Form(shown_seq=opened.shown_seq, words=_digest(_wording(web, opened)), answers=answers)
 
 
 def _wording(web: Web, opened: Opened, answer: Answer | None = None) -> str:

@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from prefcenter.domain.choices import Cause
+from prefcenter.domain.answering import answered
 from prefcenter.domain.purposes import Purpose, Terms
+from prefcenter.domain.question import terms_at_hand
 from prefcenter.use_cases.manage_preferences import Answer, Row
 from prefcenter.use_cases.standings import PurposeStanding
 from prefcenter.web.state import Web
 
 ON, OFF, OPEN = "on", "off", "open"
 _SHOWN = {ON: True, OFF: False, OPEN: None}
-
-#: Reasons by which the person has said no already. Any other that forbids leaves both answers open.
-_SAID_NO = frozenset(
-    {Cause.WITHDRAWN, Cause.REFUSED, Cause.OBJECTED, Cause.ALL_MARKETING, Cause.COMPLAINED, Cause.ERASED}
-)
+_WORDS = {state: word for word, state in _SHOWN.items()}
 
 Fields = Sequence[tuple[str, str]]
 
@@ -50,7 +47,7 @@ class PreferenceForm:
             purpose=row.purpose,
             terms=_terms(row),
             standing=row.standing,
-            shown=_shown(row.standing),
+            shown=_WORDS[answered(allowed=row.standing.allowed, reason=row.standing.reason)],
             recipients=self._recipients(_terms(row)),
             is_objection=row.purpose.is_objected_to,
             words=_digest(self._wording(row, on=True)),
@@ -91,17 +88,10 @@ class PreferenceForm:
 
 
 def _terms(row: Row) -> Terms:
-    """A change that they did not agree to is a question of its own, and nothing that they have."""
-    version = row.standing.version
-    if row.standing.pending_version is None or version is None or not row.standing.allowed:
-        return row.purpose.terms
-    return row.purpose.terms_of(version)
-
-
-def _shown(standing: PurposeStanding) -> str:
-    if standing.allowed:
-        return ON
-    return OFF if standing.reason in _SAID_NO else OPEN
+    held = row.standing
+    return terms_at_hand(
+        row.purpose, allowed=held.allowed, version=held.version, pending_version=held.pending_version
+    )
 
 
 def _digest(wording: str) -> str:

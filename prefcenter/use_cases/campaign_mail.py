@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from prefcenter.domain.asking import MAILED_ON, may_ask
-from prefcenter.domain.askings import AskedState, Asking, CampaignKind, NotAsked
+from prefcenter.domain.campaign_words import AskedState, Asking, CampaignKind, NotAsked
 from prefcenter.domain.choices import Action, Choice, Source
 from prefcenter.domain.purposes import Purpose
 from prefcenter.links import MAX_CAMPAIGN, AskedLink
@@ -26,10 +26,10 @@ from prefcenter.storage.fields import to_micros
 from prefcenter.storage.mail_queue import ClaimedMail
 from prefcenter.storage.reading import ContactPoint, Person
 from prefcenter.storage.units import ChoiceItem, Outcome, Ref, Unit
-from prefcenter.use_cases.campaign_mails import REMIND
-from prefcenter.use_cases.mailing import Composer, message_id, sender
+from prefcenter.use_cases.campaign_queue import REMIND
+from prefcenter.use_cases.composing import Composer, message_id, sender
 from prefcenter.use_cases.mint_links import minter
-from prefcenter.use_cases.questions import Posed, pose
+from prefcenter.use_cases.pose_question import Posed, pose
 from prefcenter.use_cases.services import Services
 
 LANGUAGE = "en"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from prefcenter.domain.askings import Asking, CampaignKind
+from prefcenter.domain.campaign_words import Asking, CampaignKind
 from prefcenter.storage.campaigns import Campaign
 from prefcenter.storage.database import Row
 from prefcenter.storage.fields import from_micros, to_micros
@@ -21,7 +21,7 @@ _PRIORITY = {
 
 def campaign_mail(kind: str, asking: Asking, at: datetime) -> Row:
     # Born when it is due, so that it has all its time to be delivered.
-    return mail_row(kind=kind, about=asking.id, subject=asking.subject, priority=_PRIORITY[kind], now=at)
+    return mail_row(kind=kind, about=asking.id, priority=_PRIORITY[kind], now=at)
 
 
 class Slots:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 
 from prefcenter.domain.answering import Answer, Asked, Said, says
-from prefcenter.domain.askings import AskedState, Asking, CampaignKind
+from prefcenter.domain.campaign_words import AskedState
 from prefcenter.domain.choices import STOPS, Action, Choice, Effect, Proof, Source
 from prefcenter.domain.purposes import Purpose
-from prefcenter.storage.campaign_statements import ADD_CAMPAIGN, MARK_ANSWERED, PUT_PAGE_ANSWER
-from prefcenter.storage.campaigns import DONE, asked_row
+from prefcenter.storage.campaigns import answer_rows
 from prefcenter.storage.database import Row, Statement
-from prefcenter.storage.fields import to_micros
-from prefcenter.storage.people import new_id
 from prefcenter.storage.units import ChoiceItem, Outcome, Ref, Unit, UnitRefused
 from prefcenter.use_cases.confirming import confirmations
 from prefcenter.use_cases.manage_preferences import LinkVoid
@@ -120,22 +116,6 @@ def _marks(
         return ()
     if answer is Answer.SEEN and any(one.state in _DECIDED for one in opened.askings):
         return ()
-    purpose, subject = opened.posed.question.purpose, opened.contact.subject
-    at = to_micros(now)
-    if opened.askings:
-        return [(MARK_ANSWERED, (subject, purpose.key, purpose.version, answer.value, at))]
-    page = sha256(f"{purpose.key} {purpose.version} page".encode()).hexdigest()[:32]
-    asking = Asking(
-        id=new_id(),
-        campaign=page,
-        purpose=purpose.key,
-        version=purpose.version,
-        kind=CampaignKind.PAGE,
-        subject=subject,
-        carrier="",
-        state=answer.value,
-        queued_at=now,
-        answered_at=now,
-    )
-    campaign = (page, purpose.key, purpose.version, CampaignKind.PAGE.value, DONE, 0, 0, "{}", at, at)
-    return [(ADD_CAMPAIGN, campaign), (PUT_PAGE_ANSWER, asked_row(asking))]
+    purpose, state = opened.posed.question.purpose, AskedState(answer.value)
+    mailed = bool(opened.askings)
+    return answer_rows(purpose.key, purpose.version, opened.contact.subject, state, now, mailed=mailed)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from prefcenter.storage.third_parties import THIRD_PARTY
 from prefcenter.use_cases import confirming
-from prefcenter.use_cases.asking_mail import CAMPAIGN_MAILS
+from prefcenter.use_cases.campaign_mail import CAMPAIGN_MAILS
+from prefcenter.use_cases.composing import Composer
 from prefcenter.use_cases.confirmation_mail import CONFIRMATION
-from prefcenter.use_cases.mailing import Composer
 from prefcenter.use_cases.third_party_mail import THIRD_PARTY_MAIL
 
 COMPOSERS: Mapping[str, Composer] = {
