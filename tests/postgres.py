@@ -36,7 +36,7 @@ class PostgresServer:
     """One server with its own folder. `start` may be called at any time; `restart` is for tests of faults."""
 
     def __init__(self, *, memory: bool = True, **settings: str) -> None:
-        """`memory` False: on the disk, as the benchmarks want it; `settings` beside or instead of SETTINGS."""
+        """`memory` False: on the disk, for benchmarks. `settings`: beside, or instead of, SETTINGS."""
         self._settings = {**SETTINGS, **settings}
         self.in_memory = memory and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_WANTED
         parent = MEMORY if self.in_memory else Path(tempfile.gettempdir())
