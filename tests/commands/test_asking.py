@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
 from typing import Any
 
 import pytest
@@ -16,28 +15,16 @@ from prefcenter.settings import Settings
 from prefcenter.storage.units import ChoiceItem, Unit, ref_of
 from prefcenter.use_cases.services import Services
 from tests.commands.conftest import Console
+from tests.commands.killing import killed
 
 PEOPLE = [f"person{number}@example.com" for number in range(35)]
 
 #: The command with chunks of ten, which stops for good at the second one: there it is killed.
-STOPS = """
-import sys
+PATCHES = """
 from prefcenter.storage import campaigns
-from prefcenter.storage.postgres import PostgresTx
-from prefcenter.storage.sqlite import SqliteTx
 from prefcenter.use_cases import ask_people
-from prefcenter import cli
 
 ask_people.CHUNK = 10
-chunks = 0
-
-def stop():
-    global chunks
-    chunks += 1
-    if chunks == 2:
-        print("here", flush=True)
-        sys.stdin.readline()
-
 def after_the_commit(kept=campaigns.Campaigns.keep):
     async def keep(*arguments):
         await kept(*arguments)
@@ -51,9 +38,6 @@ def before_the_commit():
             if statement is campaigns.ADD_MAIL:
                 stop()
         tx.many = many
-
-{where}()
-cli.main()
 """
 
 
@@ -139,12 +123,7 @@ def test_it_says_nothing_of_confirmations_where_only_questions_wait(asking: Cons
 
 @pytest.mark.parametrize("where", ["before_the_commit", "after_the_commit"])
 def test_killed_it_goes_on_where_it_was_and_asks_nobody_twice(asking: Console, where: str) -> None:
-    process = asking.start("ask", "newsletter", python=STOPS.replace("{where}", where))
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"here\n", process.communicate()
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    killed(asking, "ask", "newsletter", patches=PATCHES, where=where)
     [(queued,)] = rows(asking, "SELECT count(*) FROM asked")
     assert queued == (10 if where == "before_the_commit" else 20)
     assert rows(asking, "SELECT count(*) FROM mail") == [(queued,)], "a chunk is kept whole, or not at all"

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import signal
 import stat
 from pathlib import Path
 
 import pytest
 
 from tests.commands.conftest import Console
+from tests.commands.killing import killed
 from tests.commands.test_import import file_of, listed, said_of, yes
 
 ROWS = 40
 
 #: The command with chunks of ten, which stops for good at the second one: there it is killed.
-STOPS = """
-import sys
-from prefcenter import cli
+PATCHES = """
 from prefcenter.storage.imports import MOVE_ON
-from prefcenter.storage.postgres import PostgresTx
-from prefcenter.storage.sqlite import SqliteTx
 from prefcenter.use_cases import import_people
 
 import_people.CHUNK = 10
-chunks = 0
-
-def stop():
-    global chunks
-    chunks += 1
-    if chunks == 2:
-        print("here", flush=True)
-        sys.stdin.readline()
-
 def after_the_commit(take=import_people.Importer._take):
     async def taken(self, chunk):
         fates = await take(self, chunk)
@@ -46,9 +33,6 @@ def before_the_commit():
             if any(statement is MOVE_ON for statement, _ in work):
                 stop()
         tx.together = together
-
-{where}()
-cli.main()
 """
 WHERE = ["before_the_commit", "after_the_commit"]
 
@@ -62,14 +46,6 @@ def half_bad(console: Console) -> Path:
     return path
 
 
-def killed(console: Console, where: str, *arguments: str) -> None:
-    process = console.start("import", *arguments, python=STOPS.replace("{where}", where))
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"here\n", process.communicate()
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-
-
 def rejected(path: Path) -> list[int]:
     return [int(row["rejected_line"]) for row in listed(path.read_text())]
 
@@ -79,7 +55,7 @@ def test_no_bad_row_of_a_killed_import_is_missing_and_none_is_there_twice(
     console: Console, where: str
 ) -> None:
     path, bad = half_bad(console), console.folder / "bad.csv"
-    killed(console, where, "people.csv", "--rejects", "bad.csv")
+    killed(console, "import", "people.csv", "--rejects", "bad.csv", patches=PATCHES, where=where)
     # On the disk before their chunk is recorded.
     assert rejected(bad) == list(range(2, 2 + 20, 2))
     assert stat.S_IMODE(bad.stat().st_mode) == 0o600
@@ -99,7 +75,7 @@ def test_a_row_that_only_the_ledger_can_refuse_is_kept_too(console: Console) -> 
     console.ok("import", "facts.csv")
     odd = "".join(f"p{number}@example.com,,FR\n" for number in range(12))
     facts.write_text(f"{header}{odd}ada@example.com,crm-2,FR\n{odd.replace('p', 'q')}")
-    killed(console, "before_the_commit", "facts.csv", "--rejects", "bad.csv")
+    killed(console, "import", "facts.csv", "--rejects", "bad.csv", patches=PATCHES, where="before_the_commit")
 
     console.run("import", "facts.csv", "--rejects", "bad.csv")
 
@@ -121,7 +97,7 @@ def test_a_reject_file_of_something_else_is_not_touched(console: Console) -> Non
 
 def test_an_interrupted_import_whose_reject_file_is_gone_says_so(console: Console) -> None:
     half_bad(console)
-    killed(console, "after_the_commit", "people.csv", "--rejects", "bad.csv")
+    killed(console, "import", "people.csv", "--rejects", "bad.csv", patches=PATCHES, where="after_the_commit")
     kept = (console.folder / "bad.csv").rename(console.folder / "elsewhere.csv")
 
     told = console.refused("import", "people.csv", "--rejects", "bad.csv")
@@ -137,7 +113,7 @@ def test_an_interrupted_import_whose_reject_file_is_gone_says_so(console: Consol
 @pytest.mark.parametrize("where", WHERE)
 def test_a_file_that_was_changed_after_the_kill_is_a_new_import(console: Console, where: str) -> None:
     path = file_of(console, *(yes(f"p{number}@example.com") for number in range(10, 10 + ROWS)))
-    killed(console, where, "people.csv")
+    killed(console, "import", "people.csv", patches=PATCHES, where=where)
     before = path.stat().st_size
     # The very first row, which was recorded already; by size and header it is the same file.
     path.write_text(path.read_text().replace("p10@", "new@", 1))
