@@ -160,8 +160,7 @@ class Status(StrEnum):
     UNINFORMED = "LegitimateInterestUninformed"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One choice as it arrives. `stated_at` is the sender's own time (None: they gave none);
     `shown_seq` is the ledger's head when the page that was answered was shown; `version` is of the purpose as
     it was shown (None: as it was at the time that is stated)."""

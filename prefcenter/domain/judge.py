@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from prefcenter.domain.choices import (
     AUTHORITY,
@@ -35,15 +36,14 @@ SAME_CLICK = timedelta(seconds=60)
 UNDO_LIFE = timedelta(minutes=30)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a choice comes to. `reason` says why it has no effect (yet)."""
 
     effect: Effect
+    occurred_at: datetime
     cause: Cause | None = None
     reason: str | None = None
     proof: Proof | None = None
-    occurred_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,8 +63,7 @@ MAILS_A_DAY = 3
 ASKED_AGAIN_AFTER_COMPLAINT = timedelta(days=30)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What is known of the address and the person when a choice is judged; a stop needs none of it.
 
     `asked_at`: when a confirmation of this purpose was last asked for by mail. `mailed_at`: when those of any

@@ -96,6 +96,8 @@ class State:
 
     def live_at(self, subject: str, wides: frozenset[bytes]) -> None:
         """These are all the addresses of this person."""
+        if self.wides.get(subject) == wides:
+            return
         for wide in self.wides.get(subject, frozenset()) - wides:
             self.people[wide].discard(subject)
         for wide in wides:

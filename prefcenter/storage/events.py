@@ -97,7 +97,7 @@ def _decision(
 
 def answers(batch: Batch, subject: str, wides: Iterable[bytes], now: datetime) -> dict[StandingKey, Decision]:
     """What may be sent to a person now; empty where no endpoint wants to hear of it."""
-    if not any(STANDING_CHANGED in endpoint.events for endpoint in batch.endpoints):
+    if not batch.endpoints or not any(STANDING_CHANGED in endpoint.events for endpoint in batch.endpoints):
         return {}
     return {
         (purpose.key, channel): _decision(batch, subject, wides, purpose, channel, now)
@@ -110,6 +110,8 @@ def turned(
     batch: Batch, before: Mapping[StandingKey, Decision], after: Mapping[StandingKey, Decision]
 ) -> tuple[Turned, ...]:
     """Where the answer became another one."""
+    if not before:
+        return ()
     return tuple(
         Turned(purpose, channel, after[purpose.key, channel].allowed)
         for purpose in batch.purposes.all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from prefcenter.domain.choices import STOPS, Action, Effect, Entry, Status, cause_of, scope_of
@@ -54,23 +55,33 @@ def known_of(
     standings = list(batch.state.standings.get(match.subject, {}).values()) if match.subject else []
     mine = next((s for s in standings if s.key == (choice.purpose, choice.channel)), None)
     target = _target(batch, item, match, mine)
-    history = batch.history.get(match.wide, ())
-    asked = [entry for entry in history if _asked_by_mail(entry)]
+    # A fact is nothing that was said.
+    history = [entry for entry in batch.history.get(match.wide, ()) if entry.action is not Action.FACT]
     double_opt_in = purpose is not None and purpose.double_opt_in
     if purpose is not None and purpose.double_opt_in is None:
         facts = batch.facts.get(match.subject, {}) if match.subject else {}
         double_opt_in = batch.purposes.regimes.of(facts.get("country")).double_opt_in
-    return Known(
+    known = Known(
         stops=batch.state.stops_of(wides),
         standings=standings,
-        has_history=mine is not None or any(_speaks_of(entry, choice.purpose) for entry in history),
+        has_history=mine is not None,
         target=target,
-        newest_seq=max((e.seq for e in history if e.action is not Action.FACT), default=None),
+        double_opt_in=bool(double_opt_in),
+        outdated=_is_outdated(batch, item, match, mine),
+    )
+    return _with_history(known, history, item, match) if history else known
+
+
+def _with_history(known: Known, history: Sequence[Entry], item: ChoiceItem, match: Match) -> Known:
+    """Whoever moved here has a past elsewhere, which no import undoes."""
+    asked = [entry for entry in history if _asked_by_mail(entry)]
+    choice = item.choice
+    return known._replace(
+        has_history=known.has_history or any(e.purpose in (choice.purpose, ANY) for e in history),
+        newest_seq=max(e.seq for e in history),
         asked_at=max((e.recorded_at for e in asked if e.purpose == choice.purpose), default=None),
         mailed_at={e.recorded_at for e in asked},
-        double_opt_in=bool(double_opt_in),
         said_no_seq=max((e.seq for e in history if _says_no(e, match, item)), default=None),
-        outdated=_is_outdated(batch, item, match, mine),
     )
 
 
@@ -91,11 +102,6 @@ def _says_no(entry: Entry, match: Match, item: ChoiceItem) -> bool:
     mine = matter == (match.subject, item.choice.purpose, item.choice.channel)
     no = entry.action is Action.DECLINE or (entry.action is Action.DEFER and entry.until is not None)
     return mine and no and entry.effect is Effect.APPLIED
-
-
-def _speaks_of(entry: Entry, purpose: str) -> bool:
-    """Whether anything was said there. Whoever moved here has a past elsewhere, which no import undoes."""
-    return entry.purpose in (purpose, ANY) and entry.action is not Action.FACT
 
 
 def _target(batch: Batch, item: ChoiceItem, match: Match, mine: Standing | None) -> Target | None:

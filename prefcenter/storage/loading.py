@@ -40,14 +40,13 @@ async def load(batch: Batch, tx: Tx, units: Sequence[Unit]) -> None:
     if people_wanted or batch.past or any(ref.subject or ref.external_id for ref in refs):
         await _load_people(batch, tx, people_wanted | more, refs)
         more |= set(batch.people.by_wide)
-    for row in await tx.among(statements.ONCE_HELD, "bytea", _to_be_held(batch, refs)):
-        batch.people.formerly_held.add(bytes(row[0]))
     await _load_stops(batch, tx, more - wides)
     if repeated := _recently_stopped(batch, units):
         await _load_people(batch, tx, repeated, ())
     touched = {entry.wide for entry in batch.past.values()}
     if touched := touched | _whose_past_matters(batch, units):
         await _load_history(batch, tx, touched)
+    await _load_once_held(batch, tx, _to_be_held(batch, refs))
 
 
 async def _load_claims(batch: Batch, tx: Tx, claims: Sequence[Claim]) -> None:
@@ -173,6 +172,14 @@ async def _load_history(batch: Batch, tx: Tx, wanted: set[bytes]) -> None:
             batch.history.setdefault(wide, [])
         moved = [e for found in batch.history.values() for e in found if e.action is Action.ADDRESS_CHANGED]
         wanted = {bytes.fromhex(e.target) for e in moved if e.target} - set(batch.history)
+
+
+async def _load_once_held(batch: Batch, tx: Tx, wides: set[bytes]) -> None:
+    """Whose history is loaded, of those it is known."""
+    held = {wide for wide in wides if any(e.subject is not None for e in batch.history.get(wide, ()))}
+    for row in await tx.among(statements.ONCE_HELD, "bytea", wides - set(batch.history)):
+        held.add(bytes(row[0]))
+    batch.people.formerly_held |= held
 
 
 def _needs_no_name(batch: Batch, item: FactsItem | ChoiceItem) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from prefcenter.domain.addresses import whose
 from prefcenter.storage.fields import EPOCH
@@ -16,8 +19,7 @@ def new_id() -> str:
     return os.urandom(16).hex()
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """A contact point. `sealed` None: new in this batch, in the clear in `address` till it is written."""
 
     subject: str
@@ -28,8 +30,7 @@ class Contact:
     address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """Who a reference turned out to be. `is_new`: the address was not known before.
 
     `left`: the contact point whose place this one takes.
@@ -62,7 +63,7 @@ class People:
         self.by_subject.setdefault(contact.subject, []).append(contact)
 
     def wides_of(self, subject: str) -> frozenset[bytes]:
-        return frozenset(contact.wide for contact in self.by_subject.get(subject, ()))
+        return frozenset([contact.wide for contact in self.by_subject.get(subject, ())])
 
     def subjects_at(self, wide: bytes) -> list[str]:
         return list(dict.fromkeys(contact.subject for contact in self.by_wide.get(wide, ())))
@@ -73,6 +74,10 @@ class People:
             self._find(ref, index)
 
     def _find(self, ref: Ref, index: int) -> tuple[str | None, Contact | None, str | None]:
+        if ref.subject is None and ref.external_id is None and ref.wide is not None:
+            # By far the most: only an address, which nothing can be at odds with.
+            contact, matched = self._contact(ref)
+            return (contact.subject if contact else None), contact, matched
         by_id = ref.subject if ref.subject in self.by_subject else None
         if ref.subject is not None and by_id is None:
             raise UnitRefused("no subject has this id", index=index, field="subject.id")
@@ -109,9 +114,9 @@ class People:
         return found if len(found) > 1 or is_unknown else []
 
     def _contact(self, ref: Ref) -> tuple[Contact | None, str | None]:
-        if ref.wide is None:
+        if ref.wide not in self.by_wide:
             return None, None
-        return whose(ref.narrow, [c for c in self.by_wide.get(ref.wide, ()) if c.channel == ref.channel])
+        return whose(ref.narrow, [c for c in self.by_wide[ref.wide] if c.channel == ref.channel])
 
     def look(self, ref: Ref, index: int) -> Match:
         """Find the person, and make nobody. Raises UnitRefused as `check`."""

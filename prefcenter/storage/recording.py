@@ -19,6 +19,7 @@ from prefcenter.domain.choices import (
     Source,
     takes_away,
 )
+from prefcenter.domain.decide import Dossier
 from prefcenter.domain.facts import merged_facts
 from prefcenter.domain.folding import fold, refold
 from prefcenter.domain.judge import Known, Verdict, judge
@@ -60,6 +61,8 @@ _BY_SOMEBODY = YES | {
 #: Of a choice that left no entry.
 NO_ENTRY = ""
 
+_NOTHING_KNOWN = Dossier()
+
 #: Whose choice, on which purpose and channel.
 _Matter = tuple[str | bytes, str, str]
 
@@ -78,7 +81,8 @@ def record(batch: Batch, unit: Unit) -> Outcome:
                 raise KeyReused
             return Outcome(answer=answer, replayed=True)
     # Whose facts these would be, nobody can say.
-    apart = {item.index for item in unit.choices if named_apart(batch, item)}
+    each_apart = [named_apart(batch, item) for item in unit.choices]
+    apart = {item.index for item, each in zip(unit.choices, each_apart, strict=True) if each}
     for item in unit.items:
         if item.index not in apart:
             batch.people.check(item.ref, item.index)
@@ -87,13 +91,18 @@ def record(batch: Batch, unit: Unit) -> Outcome:
         facts = (item for item in unit.facts if item.index not in apart)
         subjects = tuple(_record_facts(batch, item, unit.now) for item in facts)
         meant: dict[_Matter, Action] = {}
-        results = tuple(_record_named(batch, item, unit, meant) for item in unit.choices)
+        results = tuple(
+            as_one([_record_choice(batch, one, unit, meant) for one in each])
+            if each
+            else _record_choice(batch, item, unit, meant)
+            for item, each in zip(unit.choices, each_apart, strict=True)
+        )
     except UnitRefused as error:
         raise UnitSpoiled from error
     outcome = Outcome(results=results, subjects=subjects, before=first - 1, head=batch.seq)
     if unit.companions is not None:
         batch.companions += unit.companions(outcome)
-    if not unit.told:
+    if not unit.told and batch.endpoints:
         batch.untold.update(e.seq for e in batch.new_entries if e.seq >= first and not takes_away(e))
     if unit.respond is None:
         return outcome
@@ -165,13 +174,6 @@ def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
     return match.subject
 
 
-def _record_named(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matter, Action]) -> Result:
-    each = named_apart(batch, item)
-    if not each:
-        return _record_choice(batch, item, unit, meant)
-    return as_one([_record_choice(batch, one, unit, meant) for one in each])
-
-
 def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matter, Action]) -> Result:
     choice, now = item.choice, unit.now
     purpose = None if choice.purpose == ANY else batch.purposes.find(choice.purpose)
@@ -183,7 +185,7 @@ def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matt
         known = known_of(batch, item, match, purpose, wides)
         verdict = judge(choice, purpose, known, now)
         if verdict.effect is Effect.NONE:
-            return _result(batch, NO_ENTRY, 0, verdict, match, wides)
+            return _result(batch, NO_ENTRY, 0, verdict, match)
         judged = known, verdict
     match = _follow(batch, item.ref, item.index, now)
     if match.subject is None and choice.action in _BY_SOMEBODY:
@@ -199,7 +201,9 @@ def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matt
             effect = Effect.NONE if unit.sparing else Effect.APPLIED
             reason = "already_known" if unit.sparing else None
             verdict = Verdict(effect=effect, reason=reason, occurred_at=now)
-            return _result(batch, repeated.entry, repeated.seq, verdict, match, wides)
+            return _result(
+                batch, repeated.entry, repeated.seq, verdict, match, None if unit.sparing else wides
+            )
     if judged is None or match.left is not None:
         known = known_of(batch, item, match, purpose, wides)
         judged = known, judge(choice, purpose, known, now)
@@ -222,7 +226,7 @@ def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matt
     _add(batch, entry, item.evidence)
     if is_undo and verdict.effect is Effect.APPLIED:
         _refold(batch, match.wide)
-    return _result(batch, entry.entry, entry.seq, verdict, match, wides)
+    return _result(batch, entry.entry, entry.seq, verdict, match, None if unit.sparing else wides)
 
 
 def _reached(batch: Batch, match: Match) -> set[bytes]:
@@ -325,8 +329,9 @@ def _result(
     seq: int,
     verdict: Verdict,
     match: Match,
-    wides: set[bytes],
+    wides: set[bytes] | None = None,
 ) -> Result:
+    """`wides` None: nobody asks what is known."""
     return Result(
         entry=entry,
         seq=seq,
@@ -334,6 +339,6 @@ def _result(
         effect=verdict.effect,
         reason=verdict.reason,
         subject=match.subject,
-        known=dossier_of(batch, match.subject, wides),
+        known=_NOTHING_KNOWN if wides is None else dossier_of(batch, match.subject, wides),
         matched=match.matched,
     )

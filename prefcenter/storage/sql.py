@@ -19,10 +19,11 @@ class StorageUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The same statement for both databases."""
+    """The same statement for both databases. `adds`: the table and columns of one that only adds rows."""
 
     postgres: str
     sqlite: str
+    adds: tuple[str, tuple[str, ...]] | None = None
 
 
 def insert(table: str, columns: dict[str, str], on_conflict: str = "") -> Statement:
@@ -33,6 +34,7 @@ def insert(table: str, columns: dict[str, str], on_conflict: str = "") -> Statem
     return Statement(
         postgres=f'INSERT INTO "{table}" ({names}) SELECT * FROM unnest({arrays}) {on_conflict}',
         sqlite=f'INSERT INTO "{table}" ({names}) VALUES ({marks}) {on_conflict}',
+        adds=None if on_conflict else (table, tuple(columns)),
     )
 
 

@@ -107,24 +107,28 @@ PUT_STOP = insert(
 # One at a time: a stop is dropped only by an undo or by proof that an address lives.
 DROP_STOP = "DELETE FROM stop WHERE wide = $1 AND channel = $2 AND purpose = $3 AND cause = $4"
 
+_STANDING = {
+    "subject_id": "text",
+    "purpose": "text",
+    "channel": "text",
+    "status": "text",
+    "seq": "bigint",
+    "entry": "text",
+    "at": "bigint",
+    "proof": "text",
+    "version": "int",
+    "until": "bigint",
+    "said_at": "bigint",
+    "declined": "int",
+    "noticed": "int",
+    "noticed_at": "bigint",
+}
+
+ADD_STANDING = insert("standing", _STANDING)
+
 PUT_STANDING = insert(
     "standing",
-    {
-        "subject_id": "text",
-        "purpose": "text",
-        "channel": "text",
-        "status": "text",
-        "seq": "bigint",
-        "entry": "text",
-        "at": "bigint",
-        "proof": "text",
-        "version": "int",
-        "until": "bigint",
-        "said_at": "bigint",
-        "declined": "int",
-        "noticed": "int",
-        "noticed_at": "bigint",
-    },
+    _STANDING,
     "ON CONFLICT (subject_id, purpose, channel) DO UPDATE SET status = excluded.status, seq = excluded.seq, "
     'entry = excluded.entry, "at" = excluded."at", proof = excluded.proof, version = excluded.version, '
     "until = excluded.until, said_at = excluded.said_at, declined = excluded.declined, "
@@ -137,24 +141,32 @@ ADD_SUBJECT = insert("subject", {"id": "text", "created_at": "bigint"})
 
 ADD_EXTERNAL_ID = insert("external_id", {"value": "text", "subject_id": "text"})
 
+_CONTACT_POINT = {
+    "subject_id": "text",
+    "channel": "text",
+    "sealed": "bytea",
+    "narrow": "bytea",
+    "wide": "bytea",
+    "epoch": "bigint",
+}
+
+ADD_CONTACT = insert("contact_point", _CONTACT_POINT)
+
 # An address that takes another's place moves the epoch: links issued for the old one are void.
 PUT_CONTACT = insert(
     "contact_point",
-    {
-        "subject_id": "text",
-        "channel": "text",
-        "sealed": "bytea",
-        "narrow": "bytea",
-        "wide": "bytea",
-        "epoch": "bigint",
-    },
+    _CONTACT_POINT,
     "ON CONFLICT (subject_id, channel) DO UPDATE SET sealed = excluded.sealed, narrow = excluded.narrow, "
     "wide = excluded.wide, epoch = excluded.epoch",
 )
 
+_FACT = {"subject_id": "text", "seq": "bigint", "body": "text"}
+
+ADD_FACT = insert("fact", _FACT)
+
 PUT_FACT = insert(
     "fact",
-    {"subject_id": "text", "seq": "bigint", "body": "text"},
+    _FACT,
     "ON CONFLICT (subject_id) DO UPDATE SET seq = excluded.seq, body = excluded.body",
 )
 

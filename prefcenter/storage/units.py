@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+
+import msgspec
 
 from prefcenter.domain.addresses import Fingerprints
 from prefcenter.domain.choices import Choice, Effect
@@ -38,8 +40,7 @@ class KeyReused(Exception):
     """The idempotency key came before with another body (RFC draft idempotency-key-header, section 2.7)."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ref:
+class Ref(msgspec.Struct, frozen=True, kw_only=True):
     """Who is meant: a known subject, an external id, an address, or (from a signed link) its wide form only.
 
     `create`: make a subject, or change their address, where nobody has it yet.
@@ -54,13 +55,12 @@ class Ref:
     create: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FactsItem:
+class FactsItem(msgspec.Struct, frozen=True, kw_only=True):
     """Facts on a person; `facts` holds only the fields that were said. `index`: its place in the request."""
 
     ref: Ref
     index: int = 0
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = {}
 
 
 class Seen(NamedTuple):
@@ -70,8 +70,7 @@ class Seen(NamedTuple):
     standing: Standing | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChoiceItem:
+class ChoiceItem(msgspec.Struct, frozen=True, kw_only=True):
     """A choice, whose it is, and the evidence that is sealed with it.
 
     `undoes`: the entry that an `invalidate` by the person strikes out, or that an `expire` is about. `seen`:
@@ -82,7 +81,7 @@ class ChoiceItem:
     ref: Ref
     index: int = 0
     choice: Choice
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = {}
     undoes: str | None = None
     seen: Seen | None = None
 
@@ -104,9 +103,10 @@ class StoredAnswer:
     body: bytes
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one choice, and what is known of its person after the unit.
+
+    Of a `sparing` unit nobody asks what is known.
 
     The same click again is answered with the `entry` of the first. `wide`: the address that it is about.
     `note`: what the caller should look at. `also`: the entries of others whom the same stop stopped.

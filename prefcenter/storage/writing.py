@@ -11,6 +11,9 @@ from prefcenter.storage.events import born_of
 from prefcenter.storage.fields import to_micros
 from prefcenter.storage.third_parties import tasks_of
 
+#: Rows of people who are new in the batch, of whom the table has nothing yet, and of the others.
+_NewAndKnown = tuple[list[Row], list[Row]]
+
 
 async def write(batch: Batch, tx: Tx) -> None:
     """One statement for all of it, where the database can."""
@@ -18,14 +21,13 @@ async def write(batch: Batch, tx: Tx) -> None:
         await _bear_events(batch, tx)
     await _drop(batch, tx)
     tasks = await tasks_of(batch, tx)
-    facts = [(who, seq, rows.facts_body(batch.facts[who])) for who, seq in batch.new_facts.items()]
     await tx.together(
         [
             *_people(batch),
             (statements.ADD_LEDGER, batch.ledger),
             (statements.ADD_PAYLOAD, batch.payloads),
             *_state(batch),
-            (statements.PUT_FACT, facts),
+            *_facts(batch),
             (statements.PUT_WORDING, list({row[0]: row for row in batch.wordings}.values())),
             (statements.ADD_DELIVERY, batch.deliveries),
             (statements.ADD_CLAIM, batch.new_claims),
@@ -46,14 +48,14 @@ def _by_statement(pairs: Sequence[tuple[Statement, Row]]) -> Iterator[tuple[Stat
 def _people(batch: Batch) -> Iterator[tuple[Statement, Sequence[Row]]]:
     people = batch.people
     yield statements.ADD_SUBJECT, [(id_, to_micros(at)) for id_, at in people.new_subjects.items()]
-    contacts = []
+    contacts: _NewAndKnown = [], []
     for contact, epoch in people.new_contacts.values():
         assert contact.address is not None
         sealed = batch.vault.seal(contact.address.encode())
-        contacts.append(
+        contacts[contact.subject not in people.new_subjects].append(
             (contact.subject, contact.channel, sealed, contact.narrow, contact.wide, to_micros(epoch))
         )
-    yield statements.PUT_CONTACT, contacts
+    yield from zip((statements.ADD_CONTACT, statements.PUT_CONTACT), contacts, strict=True)
     yield statements.ADD_EXTERNAL_ID, list(people.new_external.items())
 
 
@@ -61,8 +63,21 @@ def _state(batch: Batch) -> Iterator[tuple[Statement, Sequence[Row]]]:
     state = batch.state
     stops = (state.stops.get(wide, {}).get(key) for wide, key in state.changed_stops)
     yield statements.PUT_STOP, [rows.stop_row(stop) for stop in stops if stop is not None]
-    standings = (state.standings.get(subject, {}).get(key) for subject, key in state.changed_standings)
-    yield statements.PUT_STANDING, [rows.standing_row(one) for one in standings if one is not None]
+    standings: _NewAndKnown = [], []
+    for subject, key in state.changed_standings:
+        standing = state.standings.get(subject, {}).get(key)
+        if standing is not None:
+            known = subject not in batch.people.new_subjects
+            standings[known].append(rows.standing_row(standing))
+    yield from zip((statements.ADD_STANDING, statements.PUT_STANDING), standings, strict=True)
+
+
+def _facts(batch: Batch) -> Iterator[tuple[Statement, Sequence[Row]]]:
+    facts: _NewAndKnown = [], []
+    for subject, seq in batch.new_facts.items():
+        known = subject not in batch.people.new_subjects
+        facts[known].append((subject, seq, rows.facts_body(batch.facts[subject])))
+    yield from zip((statements.ADD_FACT, statements.PUT_FACT), facts, strict=True)
 
 
 async def _drop(batch: Batch, tx: Tx) -> None:

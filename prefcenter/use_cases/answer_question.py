@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from prefcenter.domain.answering import Answer, Asked, Said, says
 from prefcenter.domain.campaign_words import AskedState

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from prefcenter.domain.addresses import parse_email
 from prefcenter.domain.choices import STOPS, Action, Choice, Effect, Source
@@ -24,10 +24,12 @@ from prefcenter.use_cases.services import Services
 
 #: Rows in one transaction, and rows where others have something to record as well: whoever clicks
 #: *unsubscribe* meanwhile waits for one transaction at the most.
-CHUNK = 128
+CHUNK = 512
 CHUNK_AMONG_OTHERS = 16
 #: Seconds for which it is thought that others who recorded something will do so again.
-AMONG_OTHERS = 2.0
+AMONG_OTHERS = 30.0
+#: Rows that are read before the database is listened to again.
+_AT_ONCE = 16
 
 Row = Found | Bad | Skipped
 
@@ -51,12 +53,22 @@ class Fate(NamedTuple):
 
 
 class _Wanted(NamedTuple):
-    """A row that goes to the journal: its items. `reason`: why its choice does not come along."""
+    """What of a row goes to the journal. `reason`: why its choice does not come along."""
 
-    place: int
     facts: FactsItem | None
     choice: ChoiceItem | None
     reason: str | None = None
+
+
+class _Prepared(NamedTuple):
+    """A row, and what of it is recorded, or its fate where nothing is.
+
+    `number`: by it the journal names what it refuses.
+    """
+
+    number: int
+    row: Row
+    found: _Wanted | Fate
 
 
 class Importer:
@@ -84,10 +96,18 @@ class Importer:
 
     async def take(self, rows: Iterable[Row], told: Callable[[Fate], None]) -> None:
         """Record every row, and tell what became of each. Raises StorageUnavailable and TableError."""
-        for chunk in _chunks(rows, self._size):
-            begun = time.monotonic()
-            for fate in await self._take(chunk):
-                told(fate)
+        prepared = (_Prepared(n, row, self._wanted(n, row, self._now())) for n, row in enumerate(rows))
+        chunks = _chunks(prepared, self._size)
+        ready: list[_Prepared] = await anext(chunks, [])
+        while ready:
+            begun, size = time.monotonic(), self._size()
+            recorded = asyncio.create_task(self._take(ready[:size]))
+            try:
+                # While the database works.
+                ready = ready[size:] or await anext(chunks, [])
+            finally:
+                for fate in await recorded:
+                    told(fate)
             if self._run is not None and self._services.database.dialect == "sqlite":
                 # SQLite gives the lock to whoever happens to ask: leave the others as much time as we took.
                 await asyncio.sleep(time.monotonic() - begun)
@@ -101,16 +121,10 @@ class Importer:
             self._others_until = time.monotonic() + AMONG_OTHERS
         self._head = outcome.head
 
-    async def _take(self, chunk: Sequence[Row]) -> list[Fate]:
+    async def _take(self, chunk: Sequence[_Prepared]) -> list[Fate]:
         now = self._now()
-        fates: dict[int, Fate] = {}
-        wanted: list[_Wanted] = []
-        for place, row in enumerate(chunk):
-            found = self._wanted(place, row, now)
-            if isinstance(found, Fate):
-                fates[place] = found
-            else:
-                wanted.append(found)
+        fates = {one.number: one.found for one in chunk if isinstance(one.found, Fate)}
+        wanted = {one.number: one for one in chunk if one.number not in fates}
         rejects = self._reject(_bad(fates.values()))
         while True:
             try:
@@ -119,33 +133,33 @@ class Importer:
             except UnitRefused as error:
                 # One row is at odds with what is known; the others go on without it.
                 odd = wanted.pop(error.index)
-                fates[odd.place] = Fate(chunk[odd.place], REJECTED, f"{error.field}: {error}")
-                rejects = self._reject(_bad([fates[odd.place]]))
+                fates[odd.number] = Fate(odd.row, REJECTED, f"{error.field}: {error}")
+                rejects = self._reject(_bad([fates[odd.number]]))
         self._look_out(outcome)
-        fates |= dict(_fates(chunk, wanted, outcome))
+        fates |= _fates(wanted, outcome)
         self.reached = self._after(chunk, fates, rejects)
-        return [fates[place] for place in range(len(chunk))]
+        return [fates[one.number] for one in chunk]
 
     async def _record(
         self,
-        chunk: Sequence[Row],
-        wanted: Sequence[_Wanted],
-        fates: dict[int, Fate],
+        chunk: Sequence[_Prepared],
+        wanted: Mapping[int, _Prepared],
+        fates: Mapping[int, Fate],
         rejects: int,
         now: datetime,
     ) -> Outcome:
-        numbered = [_numbered(one, index) for index, one in enumerate(wanted)]
         run = self._run
 
         def companions(outcome: Outcome) -> list[Any]:
             assert run is not None
-            reached = self._after(chunk, {**fates, **dict(_fates(chunk, wanted, outcome))}, rejects)
+            reached = self._after(chunk, {**fates, **_fates(wanted, outcome)}, rejects)
             return [(MOVE_ON, moved_on(run, reached, now, done=False))]
 
+        items = [one.found for one in wanted.values() if isinstance(one.found, _Wanted)]
         unit = Unit(
             now=now,
-            facts=tuple(one.facts for one in numbered if one.facts is not None),
-            choices=tuple(one.choice for one in numbered if one.choice is not None),
+            facts=tuple(one.facts for one in items if one.facts is not None),
+            choices=tuple(one.choice for one in items if one.choice is not None),
             companions=None if run is None else companions,
             told=False,
             sparing=True,
@@ -153,11 +167,11 @@ class Importer:
         journal = self._services.journal
         return await (journal.rehearse(unit) if run is None else journal.record(unit))
 
-    def _after(self, chunk: Sequence[Row], fates: dict[int, Fate], rejects: int) -> Reached:
+    def _after(self, chunk: Sequence[_Prepared], fates: Mapping[int, Fate], rejects: int) -> Reached:
         counts = Counter(self.reached.counts) + Counter(fate.kind for fate in fates.values())
-        return Reached(chunk[-1].position, rejects, counts)
+        return Reached(chunk[-1].row.position, rejects, counts)
 
-    def _wanted(self, place: int, row: Row, now: datetime) -> _Wanted | Fate:
+    def _wanted(self, number: int, row: Row, now: datetime) -> _Wanted | Fate:
         """What of a row goes to the journal, or its fate where nothing does."""
         if isinstance(row, Bad):
             return Fate(row, REJECTED, row.reason)
@@ -166,25 +180,25 @@ class Importer:
         parsed = parse_email(row.email)
         narrow, wide = self._services.fingerprinter.of_email(parsed)
         ref = Ref(wide=wide, narrow=narrow, address=parsed.narrow, external_id=row.external_id, create=True)
-        choice = _choice(row, ref) if row.action is not None else None
+        choice = _choice(number, row, ref) if row.action is not None else None
         if choice is not None:
             errors = choice_errors(self._services, 0, choice, now)
             if errors:
                 return Fate(row, REJECTED, "; ".join(f"{one.field}: {one.message}" for one in errors))
             if choice.choice.action in STOPS:
-                return _Wanted(place, None, choice)
+                return _Wanted(None, choice)
         facts = None
         if row.facts or row.external_id:
-            facts = FactsItem(ref=ref, facts=msgspec.to_builtins(row.facts))
+            facts = FactsItem(ref=ref, index=number, facts=msgspec.to_builtins(row.facts))
         if choice is None or _is_proved(choice):
-            return _Wanted(place, facts, choice)
+            return _Wanted(facts, choice)
         # A yes without proof makes nobody known; a relationship may be a basis of its own.
         if facts is None or "relationship" not in facts.facts:
             return Fate(row, SKIPPED, "no_evidence")
-        return _Wanted(place, facts, None, "no_evidence")
+        return _Wanted(facts, None, "no_evidence")
 
 
-def _choice(row: Found, ref: Ref) -> ChoiceItem:
+def _choice(number: int, row: Found, ref: Ref) -> ChoiceItem:
     action = Action(row.action or "")
     purpose = row.purpose or ANY
     choice = Choice(
@@ -198,7 +212,7 @@ def _choice(row: Found, ref: Ref) -> ChoiceItem:
     if action in STOPS:
         # A stop needs nobody to be made known, and holds for the address whoever has it.
         ref = replace(ref, create=False)
-    return ChoiceItem(ref=ref, choice=choice, evidence={"method": "import", **row.evidence})
+    return ChoiceItem(ref=ref, index=number, choice=choice, evidence={"method": "import", **row.evidence})
 
 
 def _is_proved(item: ChoiceItem) -> bool:
@@ -208,25 +222,21 @@ def _is_proved(item: ChoiceItem) -> bool:
     return choice.stated_at is not None and bool((choice.wording or "").strip()) and named
 
 
-def _numbered(wanted: _Wanted, index: int) -> _Wanted:
-    """With its place in the unit, by which the journal names one that it refuses."""
-    facts = replace(wanted.facts, index=index) if wanted.facts is not None else None
-    choice = replace(wanted.choice, index=index) if wanted.choice is not None else None
-    return wanted._replace(facts=facts, choice=choice)
+def _fates(wanted: Mapping[int, _Prepared], outcome: Outcome) -> dict[int, Fate]:
+    return dict(_each_fate(wanted, outcome))
 
 
-def _fates(chunk: Sequence[Row], wanted: Sequence[_Wanted], outcome: Outcome) -> Iterator[tuple[int, Fate]]:
+def _each_fate(wanted: Mapping[int, _Prepared], outcome: Outcome) -> Iterator[tuple[int, Fate]]:
     results = iter(outcome.results)
-    for one in wanted:
-        row = chunk[one.place]
-        if one.choice is None:
-            yield one.place, Fate(row, FACTS, one.reason)
+    for number, row, found in wanted.values():
+        if isinstance(found, _Wanted) and found.choice is None:
+            yield number, Fate(row, FACTS, found.reason)
             continue
         result = next(results)
         if result.effect is Effect.NONE:
-            yield one.place, Fate(row, SKIPPED, result.reason)
+            yield number, Fate(row, SKIPPED, result.reason)
         else:
-            yield one.place, Fate(row, RECORDED, result.note)
+            yield number, Fate(row, RECORDED, result.note)
 
 
 def _bad(fates: Iterable[Fate]) -> list[Bad]:
@@ -237,17 +247,20 @@ def _bad(fates: Iterable[Fate]) -> list[Bad]:
     ]
 
 
-def _chunks(rows: Iterable[Row], size: Callable[[], int]) -> Iterator[list[Row]]:
-    """Nobody is twice in one: what was said twice is recorded in its order."""
-    chunk: list[Row] = []
+async def _chunks(rows: Iterable[_Prepared], size: Callable[[], int]) -> AsyncIterator[list[_Prepared]]:
+    """Nobody is twice in one: what was said twice is recorded in its order. Gives way every few rows."""
+    chunk: list[_Prepared] = []
     seen: set[str] = set()
-    for row in rows:
+    for one in rows:
+        row = one.row
         names = {row.email.casefold(), f"id {row.external_id}"} if isinstance(row, Found) else set()
         names.discard("id None")
         if len(chunk) >= size() or names & seen:
             yield chunk
             chunk, seen = [], set()
-        chunk.append(row)
+        chunk.append(one)
         seen |= names
+        if len(chunk) % _AT_ONCE == 0:
+            await asyncio.sleep(0)
     if chunk:
         yield chunk

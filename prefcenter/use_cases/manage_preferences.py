@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from prefcenter.domain.choices import STOPS, Action, Choice, Effect, Proof, Source, stopping_action
 from prefcenter.domain.purposes import ANY, Purpose

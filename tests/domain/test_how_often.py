@@ -1,6 +1,5 @@
 """How often a mailbox is asked to confirm something, to the second."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -26,7 +25,7 @@ def test_nobody_is_asked_by_mail_again_before_the_rest_is_over(complained: bool,
         return verdict.effect, verdict.reason
 
     turns(asked + rest, answer, (Effect.NONE, "asked_recently"), (Effect.PENDING, "needs_confirmation"))
-    elsewhere = replace(known, asked_at=None)
+    elsewhere = known._replace(asked_at=None)
     assert judge(choice, TIPS, elsewhere, asked + SECOND).effect is (
         Effect.NONE if complained else Effect.PENDING
     )

@@ -1,6 +1,5 @@
 """Undo, and the same click twice."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -71,5 +70,5 @@ def test_the_same_stop_within_a_minute_is_the_same_click(
     assert same_click(choice, Cause.WITHDRAWN, stop, yes, NOW) is same
     assert not same_click(choice, Cause.REFUSED, stop, yes, NOW)
     assert not same_click(choice, Cause.WITHDRAWN, None, yes, NOW)
-    other = replace(choice, source=Source.OPERATOR)
+    other = choice._replace(source=Source.OPERATOR)
     assert not same_click(other, Cause.WITHDRAWN, stop, yes, NOW)

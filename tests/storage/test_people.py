@@ -1,11 +1,11 @@
 """Whose address it is: spellings, changes of address, and ids that contradict each other."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 
 import pytest
+from msgspec.structs import replace
 
 from prefcenter.domain.choices import Action, Cause, Effect, Proof, Source
 from prefcenter.storage.units import FactsItem, Ref, Unit, UnitRefused

@@ -3,9 +3,11 @@
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any
+
+from msgspec.structs import replace
 
 from prefcenter.domain.choices import Action, Choice, Source
 from prefcenter.mail.recording import RecordingSender

@@ -4,12 +4,13 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import uvicorn
+from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from prefcenter.bootstrap import apply_if_empty, open_services

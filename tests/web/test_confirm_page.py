@@ -1,11 +1,11 @@
 """`/c/{token}`: double opt-in. Only the button confirms, once, and only for who reads the mailbox."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 
 import pytest
+from msgspec.structs import replace
 
 from prefcenter.catalog import parse
 from prefcenter.domain.choices import Action, Effect, Proof, Source
