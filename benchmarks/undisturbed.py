@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+import asyncpg
 
 from benchmarks.clicks import clicking, fingerprints, post_paced, stop_paths
 from benchmarks.importing import prefcenter, write_people
@@ -54,6 +56,7 @@ def bench(kind: str) -> list[Figure]:
         with server(environ) as (url, _):
             _p99(url, next(paths))
             for name, command in _commands(file):
+                run(settle(environ))
                 usual = [_p99(url, next(paths))]
                 working = prefcenter(environ, Path(folder), *command[0])
                 try:
@@ -61,16 +64,18 @@ def bench(kind: str) -> list[Figure]:
                     ended = working.poll() is not None
                 finally:
                     _end(working)
+                run(settle(environ))
                 usual.append(_p99(url, next(paths)))
                 if command[1:]:
                     prefcenter(environ, Path(folder), *command[1]).wait()
-                middle = sum(usual) / len(usual)
-                detail = f"{busy * 1000:.1f} ms against {middle * 1000:.1f} ms at {PER_SECOND} a second"
+                # Whatever else happened at the time must not make a disturbance look small.
+                calm = min(usual)
+                detail = f"{busy * 1000:.1f} ms against {calm * 1000:.1f} ms at {PER_SECOND} a second"
                 detail += "; it ended before the clicks did" if ended else ""
                 figures.append(
                     Figure(
                         f"p99 of opt-outs during {name} / the usual, {PEOPLE:,} people, {kind}",
-                        busy / middle,
+                        busy / calm,
                         detail,
                         at_most=2,
                     )
@@ -83,6 +88,18 @@ def _commands(file: Path) -> Iterator[tuple[str, tuple[tuple[str, ...], ...]]]:
     yield "an import", (("import", str(file)),)
     yield "a plan", (("plan",), ("apply",))
     yield "an ask", (("ask", "newsletter"),)
+
+
+async def settle(environ: Mapping[str, str]) -> None:
+    """What the server does after a large change, done before anything is measured."""
+    if environ["PREFCENTER_DATABASE_URL"].startswith("sqlite"):
+        return
+    connection = await asyncpg.connect(environ["PREFCENTER_DATABASE_URL"])
+    try:
+        await connection.execute("VACUUM ANALYZE")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

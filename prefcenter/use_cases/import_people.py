@@ -25,9 +25,11 @@ from prefcenter.use_cases.services import Services
 #: Rows in one transaction, and rows where others have something to record as well: whoever clicks
 #: *unsubscribe* meanwhile waits for one transaction at the most.
 CHUNK = 512
-CHUNK_AMONG_OTHERS = 16
+CHUNK_AMONG_OTHERS = 8
 #: Seconds for which it is thought that others who recorded something will do so again.
-AMONG_OTHERS = 30.0
+AMONG_OTHERS = 5.0
+#: Seconds of small steps to begin with: nothing is known of the others yet.
+LOOK_AROUND = 1.0
 #: Rows that are read before the database is listened to again.
 _AT_ONCE = 16
 
@@ -91,7 +93,7 @@ class Importer:
         self._now = now
         self._reject = reject
         self._head: int | None = None
-        self._others_until = 0.0
+        self._others_until = time.monotonic() + LOOK_AROUND
         self.reached = run.reached if run else Reached()
 
     async def take(self, rows: Iterable[Row], told: Callable[[Fate], None]) -> None:
@@ -108,12 +110,13 @@ class Importer:
             finally:
                 for fate in await recorded:
                     told(fate)
-            if self._run is not None and self._services.database.dialect == "sqlite":
-                # SQLite gives the lock to whoever happens to ask: leave the others as much time as we took.
+            if self._run is not None and (size < CHUNK or self._services.database.dialect == "sqlite"):
+                # Leave the others as much time as we took; SQLite gives the lock to whoever happens to ask.
                 await asyncio.sleep(time.monotonic() - begun)
 
     def _size(self) -> int:
-        return CHUNK_AMONG_OTHERS if time.monotonic() < self._others_until else CHUNK
+        among_others = self._run is not None and time.monotonic() < self._others_until
+        return CHUNK_AMONG_OTHERS if among_others else CHUNK
 
     def _look_out(self, outcome: Outcome) -> None:
         """What was recorded since our last chunk was recorded by others."""

@@ -18,7 +18,7 @@ PATCHES = """
 from prefcenter.storage.imports import MOVE_ON
 from prefcenter.use_cases import import_people
 
-import_people.CHUNK = 10
+import_people.CHUNK, import_people.LOOK_AROUND = 10, 0
 def after_the_commit(take=import_people.Importer._take):
     async def taken(self, chunk):
         fates = await take(self, chunk)

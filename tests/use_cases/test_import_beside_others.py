@@ -37,8 +37,11 @@ def click(number: int) -> Unit:
     return Unit(now=NOW, choices=(ChoiceItem(ref=Ref(wide=bytes([number] * 16)), choice=choice),))
 
 
-async def steps(works: Clockwork, monkeypatch: pytest.MonkeyPatch, rows: int, clicks: set[int]) -> list[int]:
+async def steps(
+    works: Clockwork, monkeypatch: pytest.MonkeyPatch, rows: int, clicks: set[int], look_around: float = 0
+) -> list[int]:
     """Rows in each transaction of an import, with a click of somebody else after some of them."""
+    monkeypatch.setattr(import_people, "LOOK_AROUND", look_around)
     journal, taken = works.services.journal, []
     record = journal.record
 
@@ -68,6 +71,11 @@ async def test_an_import_that_is_alone_takes_large_steps(
     works: Clockwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert await steps(works, monkeypatch, 2 * CHUNK + 1, set()) == [CHUNK, CHUNK, 1]
+
+
+async def test_an_import_begins_with_small_steps(works: Clockwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = await steps(works, monkeypatch, 3 * CHUNK_AMONG_OTHERS, set(), look_around=60)
+    assert taken == [CHUNK_AMONG_OTHERS] * 3
 
 
 async def test_an_import_goes_faster_again_once_the_others_are_quiet(
