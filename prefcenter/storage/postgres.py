@@ -112,9 +112,11 @@ class PostgresDatabase:
                 max_size=self._pool_size,
                 command_timeout=_COMMAND_SECONDS,
                 # A plan made while a table was empty must not outlive that: each is made for its values.
+                # Whoever reads a whole table takes one core: opt-outs go on beside it.
                 server_settings={
                     "application_name": "prefcenter",
                     "plan_cache_mode": "force_custom_plan",
+                    "max_parallel_workers_per_gather": "0",
                 },
             )
 
