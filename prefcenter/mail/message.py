@@ -89,8 +89,8 @@ def compose(mail: OutgoingEmail) -> EmailMessage:
     message.set_content(_body("text", mail.text))
     message.add_alternative(_body("html", mail.html), subtype="html")
     # Not at random: the same mail is the same bytes, so that their hash says what was sent. Neither
-    # encoding of the parts has "=_" in it.
-    message.set_boundary(f"=_{sha256(mail.message_id.encode()).hexdigest()}")
+    # encoding of the parts has "=_" in it. Short enough for a line: in parts (RFC 2231) few programs read it.
+    message.set_boundary(f"=_{sha256(mail.message_id.encode()).hexdigest()[:40]}")
     return message
 
 

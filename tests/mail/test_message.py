@@ -59,6 +59,11 @@ def test_a_newsletter_has_the_same_words_as_text_and_as_html() -> None:
     assert html.get_content().strip() == "<p>Grüße</p>"
 
 
+def test_the_boundary_stands_in_one_piece_as_every_mail_program_reads_it() -> None:
+    head = compose(a_newsletter()).as_bytes().partition(b"\n\n")[0]
+    assert head.count(b'boundary="=_') == 1 and b"boundary*" not in head
+
+
 def test_one_click_needs_no_mailto() -> None:
     message = arrived(a_newsletter())
     assert message["List-Unsubscribe"] == "<https://prefs.example.com/u/tok>"
