@@ -23,8 +23,8 @@ from prefcenter.domain.standing import State
 from prefcenter.settings import Settings
 from prefcenter.storage import rows
 from prefcenter.storage.database import Row, database_for
+from prefcenter.storage.entries import entry_id
 from prefcenter.storage.fields import to_micros
-from prefcenter.storage.recording import entry_id
 from prefcenter.storage.statements import LEDGER_COLUMNS, STANDING_COLUMNS, STOP_COLUMNS
 from prefcenter.storage.vault import Vault
 from prefcenter.storage.verify import verify

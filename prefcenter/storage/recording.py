@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
 
 from prefcenter.domain.choices import (
     STOPS,
@@ -15,24 +13,23 @@ from prefcenter.domain.choices import (
     Action,
     Choice,
     Effect,
-    Entry,
     Source,
     takes_away,
 )
 from prefcenter.domain.decide import Dossier
 from prefcenter.domain.facts import merged_facts
-from prefcenter.domain.folding import fold, refold
+from prefcenter.domain.folding import refold
 from prefcenter.domain.judge import Known, Verdict, judge
 from prefcenter.domain.purposes import ANY, Purpose
 from prefcenter.domain.standing import VALID
 from prefcenter.storage import rows
 from prefcenter.storage.batch import Batch, dossier_of
+from prefcenter.storage.entries import add, new_entry
 from prefcenter.storage.events import answers, turned
 from prefcenter.storage.fields import to_micros
 from prefcenter.storage.knowing import known_of, same_stop
 from prefcenter.storage.naming import as_one, named_apart
-from prefcenter.storage.people import Contact, Match
-from prefcenter.storage.third_parties import note_ended
+from prefcenter.storage.people import Match
 from prefcenter.storage.units import (
     ChoiceItem,
     Claim,
@@ -63,6 +60,8 @@ NO_ENTRY = ""
 
 _NOTHING_KNOWN = Dossier()
 
+_index = attrgetter("index")
+
 #: Whose choice, on which purpose and channel.
 _Matter = tuple[str | bytes, str, str]
 
@@ -81,25 +80,16 @@ def record(batch: Batch, unit: Unit) -> Outcome:
                 raise KeyReused
             return Outcome(answer=answer, replayed=True)
     # Whose facts these would be, nobody can say.
-    each_apart = [named_apart(batch, item) for item in unit.choices]
-    apart = {item.index for item, each in zip(unit.choices, each_apart, strict=True) if each}
+    apart = {item.index for item in unit.choices if named_apart(batch, item)}
     for item in unit.items:
         if item.index not in apart:
             batch.people.check(item.ref, item.index)
     first = batch.seq + 1
     try:
-        facts = (item for item in unit.facts if item.index not in apart)
-        subjects = tuple(_record_facts(batch, item, unit.now) for item in facts)
-        meant: dict[_Matter, Action] = {}
-        results = tuple(
-            as_one([_record_choice(batch, one, unit, meant) for one in each])
-            if each
-            else _record_choice(batch, item, unit, meant)
-            for item, each in zip(unit.choices, each_apart, strict=True)
-        )
+        results, subjects = _record_items(batch, unit, apart)
     except UnitRefused as error:
         raise UnitSpoiled from error
-    outcome = Outcome(results=results, subjects=subjects, before=first - 1, head=batch.seq)
+    outcome = Outcome(results=tuple(results), subjects=tuple(subjects), before=first - 1, head=batch.seq)
     if unit.companions is not None:
         batch.companions += unit.companions(outcome)
     if not unit.told and batch.endpoints:
@@ -139,7 +129,7 @@ def _move(batch: Batch, match: Match, channel: str, now: datetime) -> None:
     assert match.subject is not None and match.left is not None
     wides = batch.people.wides_of(match.subject)
     before = answers(batch, match.subject, (wides - {match.wide}) | {match.left.wide}, now)
-    entry = _entry(
+    entry = new_entry(
         batch,
         match.wide,
         match.subject,
@@ -151,7 +141,7 @@ def _move(batch: Batch, match: Match, channel: str, now: datetime) -> None:
         now,
         target=match.left.wide.hex(),
     )
-    _add(batch, entry, {}, match.left)
+    add(batch, entry, {}, match.left)
     batch.turned[entry.seq] = turned(batch, before, answers(batch, match.subject, wides, now))
 
 
@@ -164,14 +154,29 @@ def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
         wides = batch.people.wides_of(match.subject)
         before = answers(batch, match.subject, wides, now)
         verdict = Verdict(effect=Effect.APPLIED, occurred_at=now)
-        entry = _entry(
+        entry = new_entry(
             batch, match.wide, match.subject, item.ref.channel, ANY, Action.FACT, Source.SYSTEM, verdict, now
         )
-        _add(batch, entry, {rows.FACTS: dict(item.facts)})
+        add(batch, entry, {rows.FACTS: dict(item.facts)})
         batch.facts[match.subject] = merged
         batch.new_facts[match.subject] = entry.seq
         batch.turned[entry.seq] = turned(batch, before, answers(batch, match.subject, wides, now))
     return match.subject
+
+
+def _record_items(batch: Batch, unit: Unit, apart: Collection[int]) -> tuple[list[Result], list[str]]:
+    """One after the other, as they were sent; of one item its facts first."""
+    results, subjects = [], []
+    meant: dict[_Matter, Action] = {}
+    for item in sorted(unit.items, key=_index):
+        if isinstance(item, ChoiceItem):
+            # Looked at only now: an item before may have made known whom this one names.
+            each = named_apart(batch, item)
+            became = [_record_choice(batch, one, unit, meant) for one in each or [item]]
+            results.append(as_one(became) if each else became[0])
+        elif item.index not in apart:
+            subjects.append(_record_facts(batch, item, unit.now))
+    return results, subjects
 
 
 def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matter, Action]) -> Result:
@@ -191,7 +196,7 @@ def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matt
     if match.subject is None and choice.action in _BY_SOMEBODY:
         raise UnitRefused("nobody we know has this address", index=item.index, field="subject.email")
     matter = (match.subject or match.wide, choice.purpose, choice.channel)
-    if matter in meant and not (choice.action in STOPS and (unit.sparing or meant[matter] in STOPS)):
+    if matter in meant and not unit.sparing and not {choice.action, meant[matter]} <= STOPS:
         raise UnitRefused(_TWICE, index=item.index)
     meant[matter] = choice.action
     wides = _reached(batch, match)
@@ -209,7 +214,7 @@ def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matt
         judged = known, judge(choice, purpose, known, now)
     known, verdict = judged
     is_undo = known.target is not None and known.target.is_stop
-    entry = _entry(
+    entry = new_entry(
         batch,
         match.wide,
         None if is_undo else match.subject,
@@ -223,7 +228,7 @@ def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matt
         target=known.target.entry if known.target else None,
         until=choice.until,
     )
-    _add(batch, entry, item.evidence)
+    add(batch, entry, item.evidence)
     if is_undo and verdict.effect is Effect.APPLIED:
         _refold(batch, match.wide)
     return _result(batch, entry.entry, entry.seq, verdict, match, None if unit.sparing else wides)
@@ -255,72 +260,6 @@ def _version(choice: Choice, purpose: Purpose | None, verdict: Verdict, known: K
 def _refold(batch: Batch, wide: bytes) -> None:
     entries = [entry for found in batch.history.values() for entry in found]
     batch.state.replace_stops(wide, refold(entries, batch.purposes.find))
-
-
-def entry_id(now: datetime) -> str:
-    """Milliseconds and 80 random bits, as in a UUIDv7 (RFC 9562 5.7): neighbours in time share a page."""
-    return f"{to_micros(now) // 1000:012x}{os.urandom(10).hex()}"
-
-
-def _entry(
-    batch: Batch,
-    wide: bytes,
-    subject: str | None,
-    channel: str,
-    purpose: str,
-    action: Action,
-    source: Source,
-    verdict: Verdict,
-    now: datetime,
-    version: int | None = None,
-    target: str | None = None,
-    until: datetime | None = None,
-) -> Entry:
-    return Entry(
-        batch.seq + 1,
-        entry_id(now),
-        subject,
-        wide,
-        channel,
-        purpose,
-        action,
-        source,
-        verdict.cause,
-        verdict.effect,
-        verdict.reason,
-        verdict.occurred_at,
-        now,
-        version,
-        verdict.proof,
-        target,
-        until,
-    )
-
-
-def _add(batch: Batch, entry: Entry, evidence: Any, left: Contact | None = None) -> None:
-    payload = rows.payload_bytes(_with_wording_kept(batch, evidence, entry.recorded_at))
-    salt = os.urandom(16)
-    digest = rows.payload_digest(salt, payload)
-    row = rows.entry_row(entry)
-    batch.seq = entry.seq
-    batch.chain = rows.chain_value(batch.chain, row, digest)
-    batch.ledger.append((*row, digest, batch.chain))
-    batch.payloads.append((entry.seq, salt, batch.vault.seal(payload)))
-    batch.new_entries.append(entry)
-    note_ended(batch, entry, left)
-    fold(batch.state, entry, batch.purposes.find)
-    if entry.wide in batch.history:
-        batch.history[entry.wide].append(entry)
-
-
-def _with_wording_kept(batch: Batch, evidence: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
-    """Words shown to many are kept once, under their digest; the evidence names them by it."""
-    text = evidence.get("wording")
-    if text is None:
-        return evidence
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    batch.wordings.append((digest, evidence.get("language", "und"), text, to_micros(now)))
-    return {**evidence, "wording": digest}
 
 
 def _result(

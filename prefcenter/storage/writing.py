@@ -48,14 +48,16 @@ def _by_statement(pairs: Sequence[tuple[Statement, Row]]) -> Iterator[tuple[Stat
 def _people(batch: Batch) -> Iterator[tuple[Statement, Sequence[Row]]]:
     people = batch.people
     yield statements.ADD_SUBJECT, [(id_, to_micros(at)) for id_, at in people.new_subjects.items()]
-    contacts: _NewAndKnown = [], []
+    contacts = []
     for contact, epoch in people.new_contacts.values():
         assert contact.address is not None
         sealed = batch.vault.seal(contact.address.encode())
-        contacts[contact.subject not in people.new_subjects].append(
+        contacts.append(
             (contact.subject, contact.channel, sealed, contact.narrow, contact.wide, to_micros(epoch))
         )
-    yield from zip((statements.ADD_CONTACT, statements.PUT_CONTACT), contacts, strict=True)
+    # Where an address may have changed hands, whoever gave it up comes first: one statement, in that order.
+    all_new = all(subject in people.new_subjects for subject, _ in people.new_contacts)
+    yield statements.ADD_CONTACT if all_new else statements.PUT_CONTACT, contacts
     yield statements.ADD_EXTERNAL_ID, list(people.new_external.items())
 
 
