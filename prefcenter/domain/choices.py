@@ -46,6 +46,8 @@ STOPS = frozenset(
         Action.SIGNAL,
     }
 )
+#: Said of an address alone, whoever has it; every other stop is of everybody whom it names.
+OF_THE_ADDRESS = frozenset({Action.BOUNCE})
 
 
 class Source(StrEnum):

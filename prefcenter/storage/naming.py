@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from prefcenter.domain.choices import STOPS, Action, Effect
+from prefcenter.domain.choices import OF_THE_ADDRESS, STOPS, Effect
 from prefcenter.storage.batch import Batch
 from prefcenter.storage.units import NAMES_DIFFER, ChoiceItem, Result
 
@@ -16,8 +16,7 @@ def named_apart(batch: Batch, item: ChoiceItem) -> list[ChoiceItem]:
     if item.choice.action not in STOPS:
         return []
     refs = batch.people.each_named(item.ref)
-    if item.choice.action is Action.BOUNCE:
-        # That is said of the address alone.
+    if item.choice.action in OF_THE_ADDRESS:
         refs = refs[:1]
     evidence = {**item.evidence, "mismatch": NAMES_DIFFER}
     return [replace(item, ref=ref, evidence=evidence) for ref in refs]

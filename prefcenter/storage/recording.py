@@ -200,15 +200,14 @@ def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matt
         raise UnitRefused(_TWICE, index=item.index)
     meant[matter] = choice.action
     wides = _reached(batch, match)
+    asked = None if unit.sparing else wides
     if choice.action in STOPS and not match.is_new:
         repeated = same_stop(batch, item, match.wide, purpose, now, sparing=unit.sparing)
         if repeated is not None:
             effect = Effect.NONE if unit.sparing else Effect.APPLIED
             reason = "already_known" if unit.sparing else None
             verdict = Verdict(effect=effect, reason=reason, occurred_at=now)
-            return _result(
-                batch, repeated.entry, repeated.seq, verdict, match, None if unit.sparing else wides
-            )
+            return _result(batch, repeated.entry, repeated.seq, verdict, match, asked)
     if judged is None or match.left is not None:
         known = known_of(batch, item, match, purpose, wides)
         judged = known, judge(choice, purpose, known, now)
@@ -231,7 +230,7 @@ def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matt
     add(batch, entry, item.evidence)
     if is_undo and verdict.effect is Effect.APPLIED:
         _refold(batch, match.wide)
-    return _result(batch, entry.entry, entry.seq, verdict, match, None if unit.sparing else wides)
+    return _result(batch, entry.entry, entry.seq, verdict, match, asked)
 
 
 def _reached(batch: Batch, match: Match) -> set[bytes]:

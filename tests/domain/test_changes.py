@@ -60,8 +60,16 @@ def begun(at: datetime) -> Relationship:
 
 
 def may(about: Purpose, facts: Facts, known_since: datetime | None) -> Decision:
-    more = {"facts": facts, "known_since": known_since, "now": NOW}
-    return decide(about, channel=EMAIL, regime=OPT_IN, standing=None, stops=(), **more)  # type: ignore[arg-type]
+    return decide(
+        about,
+        channel=EMAIL,
+        regime=OPT_IN,
+        standing=None,
+        stops=(),
+        facts=facts,
+        known_since=known_since,
+        now=NOW,
+    )
 
 
 # --- versions of a yes ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -39,9 +40,9 @@ def rules(**row: int | None) -> Regimes:
     return Regimes(rows={STRICT: Regime(name=STRICT, **row)})  # type: ignore[arg-type]
 
 
-def yes(at: datetime = GIVEN, **more: object) -> Standing:
+def yes(at: datetime = GIVEN, **more: Any) -> Standing:
     held = Standing("ada", "newsletter", "email", Status.GIVEN, 5, "entry-5", at, at)
-    return held._replace(**more)  # type: ignore[arg-type]
+    return held._replace(**more)
 
 
 def known(standing: Standing, *stops: Stop, facts: Facts | None = None) -> Dossier:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import combinations
+from typing import Any
 
 import pytest
 
@@ -50,9 +51,9 @@ def stop(cause: Cause, seq: int = 1, purpose: str = "sharing") -> Stop:
     return Stop(ADA, "*", purpose if covers_one else "*", cause, Source.PAGE, seq, f"e{seq}", NOW, NOW)
 
 
-def yes(purpose: str = "newsletter", seq: int = 5, **more: object) -> Standing:
+def yes(purpose: str = "newsletter", seq: int = 5, **more: Any) -> Standing:
     given = Standing("ada", purpose, EMAIL, Status.GIVEN, seq, f"e{seq}", NOW, NOW, Proof.ATTESTED)
-    return given._replace(**more)  # type: ignore[arg-type]  # any field
+    return given._replace(**more)
 
 
 def rank(cause: Cause) -> int:

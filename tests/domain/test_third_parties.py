@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -54,10 +55,10 @@ CUSTOMER = Facts(
 )
 
 
-def yes(key: str = "partners", channel: str = Channel.EMAIL, seq: int | None = 5, **more: object) -> Standing:
+def yes(key: str = "partners", channel: str = Channel.EMAIL, seq: int | None = 5, **more: Any) -> Standing:
     at = NOW - 50 * DAY
     given = Standing("ada", key, channel, Status.GIVEN, seq, f"e{seq}", at, at)
-    return given._replace(**more)  # type: ignore[arg-type]  # any field
+    return given._replace(**more)
 
 
 def stop(cause: Cause, seq: int, key: str = ANY, channel: str = ANY) -> Stop:
@@ -73,13 +74,13 @@ def known(*standings: Standing, stops: Sequence[Stop] = (), facts: Facts | None 
     )
 
 
-def entry(action: Action, key: str = "partners", channel: str = "email", **more: object) -> Entry:
+def entry(action: Action, key: str = "partners", channel: str = "email", **more: Any) -> Entry:
     cause = cause_of(action, key, PURPOSES.get(key)) if action in STOPS else None
     channel = ANY if key == ANY else channel
     made = Entry(
         9, "e9", "ada", ADA, channel, key, action, Source.PAGE, cause, Effect.APPLIED, None, NOW, NOW
     )
-    return made._replace(**more)  # type: ignore[arg-type]  # any field
+    return made._replace(**more)
 
 
 def told(of: Entry, before: Dossier, disclosures: Disclosures = DISCLOSURES) -> dict[str, int]:
