@@ -1,0 +1,1 @@
+"""One provider, one file, one mapping table. Facts stand beside the code with the page they come from."""
