@@ -23,20 +23,28 @@ _NOT_IN_FEEDBACK_ID = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def unsubscribe_headers(
-    url: str, title: str, purpose: str, host: str, mailto: str | None, token: str, campaign: str | None
+    url: str,
+    title: str,
+    purpose: str,
+    host: str,
+    mailto: str | None,
+    token: str,
+    campaign: str | None,
+    signed: str,
 ) -> dict[str, str]:
     """The four fields that a mailing tool adds to one recipient's mail, as ASCII ready to paste.
 
-    Made for millions: `url` and `token` are our own links and taken as they are; what is the same for a
-    whole list (`title`, `purpose`, `host` without port, the address `mailto`, `campaign`) is checked once.
+    Made for millions: `url`, `token` and `signed` (the signed part of the Feedback-ID) are our own and taken
+    as they are; what is the same for a whole list (`title`, `purpose`, `host` without port, the address
+    `mailto`, `campaign`) is checked once.
     """
-    list_id_field, feedback = _same_for_the_list(title, purpose, host, campaign)
+    list_id_field, about, sender = _same_for_the_list(title, purpose, host, campaign)
     where = f"<{url}>" if mailto is None else f"<{url}>, <{_mailto(mailto)}{token}>"
     return {
         "List-Unsubscribe": where,
         "List-Unsubscribe-Post": ONE_CLICK,
         "List-ID": list_id_field,
-        "Feedback-ID": feedback,
+        "Feedback-ID": f"{about}:{signed}:{sender}",
     }
 
 
@@ -59,11 +67,29 @@ def list_id(title: str, purpose: str, host: str) -> str:
     return f"{phrase(one_line('list_id', title))} <{identifier}>"
 
 
-def feedback_id(purpose: str, host: str, campaign: str | None) -> str:
-    """`campaign:purpose:sender`: what Gmail groups complaints by; the sender part is stable for a host."""
-    parts = [_NOT_IN_FEEDBACK_ID.sub("-", part) for part in (campaign, purpose) if part]
+def feedback_id(purpose: str, host: str, campaign: str | None, signed: str) -> str:
+    """`campaign:purpose:signed:sender`, of which Gmail groups complaints by the first two and the last.
+
+    `signed` says whose mail it is, to us alone (`Links.feedback_minter`); the sender part is stable for a
+    host.
+    """
+    return f"{feedback_about(purpose, campaign)}:{signed}:{_sender(host)}"
+
+
+def feedback_about(purpose: str, campaign: str | None) -> str:
+    """`campaign:purpose`, as they stand in a Feedback-ID; without a campaign its place is empty."""
+    return ":".join(_NOT_IN_FEEDBACK_ID.sub("-", part) for part in (campaign or "", purpose))
+
+
+def feedback_parts(value: str) -> tuple[str, str]:
+    """What a Feedback-ID is about, and its signed part; both are empty where it has not four parts."""
+    parts = value.strip().split(":")
+    return (":".join(parts[:2]), parts[2]) if len(parts) == 4 else ("", "")
+
+
+def _sender(host: str) -> str:
     # Google asks for 5 to 15 characters, the same in every mail of a sender.
-    return ":".join([*parts, sha256(host.encode()).hexdigest()[:12]])
+    return sha256(host.encode()).hexdigest()[:12]
 
 
 def is_one_click_url(url: str) -> bool:
@@ -79,8 +105,8 @@ def is_one_click_url(url: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _same_for_the_list(title: str, purpose: str, host: str, campaign: str | None) -> tuple[str, str]:
-    return list_id(title, purpose, host), feedback_id(purpose, host, campaign)
+def _same_for_the_list(title: str, purpose: str, host: str, campaign: str | None) -> tuple[str, str, str]:
+    return list_id(title, purpose, host), feedback_about(purpose, campaign), _sender(host)
 
 
 @lru_cache(maxsize=64)

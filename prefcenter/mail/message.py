@@ -38,6 +38,7 @@ __all__ = [
 #: 7bit: bodies travel through servers without 8BITMIME, and lines of any length are wrapped by the encoding.
 _POLICY = SMTP.clone(cte_type="7bit")
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
+_FEEDBACK_ID = re.compile(r"[A-Za-z0-9._-]*(?::[A-Za-z0-9._-]*){3}")
 _LIST_ID = re.compile(r"([\x20-\x7e]* )?<[A-Za-z0-9._-]+>")
 
 
@@ -116,7 +117,7 @@ def _fields(mail: OutgoingEmail) -> list[Field]:
     if mail.list_id is not None:
         fields.append(_matching("list_id", _LIST_ID, mail.list_id, "List-ID"))
     if mail.feedback_id is not None:
-        fields.append(unstructured("Feedback-ID", one_line("feedback_id", mail.feedback_id)))
+        fields.append(_matching("feedback_id", _FEEDBACK_ID, mail.feedback_id, "Feedback-ID"))
     if mail.automatic:
         fields.append(Field("auto-generated", "Auto-Submitted"))
     return fields

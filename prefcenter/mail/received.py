@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from email.message import Message
 
 from prefcenter.mail.one_click import OneClick, parse_one_click
-
-_FOLD = re.compile(r"\r?\n(?=[ \t])")
+from prefcenter.mail.parts import decoded, unfolded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,13 +29,13 @@ class ReceivedMail:
 
 def read_mail(*, id: str, to: tuple[str, ...], sender: str, raw: bytes, now: datetime) -> ReceivedMail:
     message = message_from_bytes(raw)
-    headers = tuple((name, _unfolded(value)) for name, value in message.raw_items())
+    headers = tuple((name, unfolded(value)) for name, value in message.raw_items())
     subjects = [value for name, value in headers if name.lower() == "subject"]
     return ReceivedMail(
         id=id,
         to=to,
         sender=sender,
-        subject=_decoded(subjects[0]) if subjects else "",
+        subject=decoded(subjects[0]) if subjects else "",
         received_at=now,
         raw=raw,
         headers=headers,
@@ -47,18 +43,6 @@ def read_mail(*, id: str, to: tuple[str, ...], sender: str, raw: bytes, now: dat
         html=_body(message, "text/html"),
         one_click=parse_one_click(headers),
     )
-
-
-def _unfolded(value: object) -> str:
-    text = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return _FOLD.sub("", text)
-
-
-def _decoded(value: str) -> str:
-    try:
-        return str(make_header(decode_header(value)))
-    except (HeaderParseError, LookupError, ValueError):
-        return value
 
 
 def _body(message: Message, kind: str) -> str:

@@ -18,7 +18,7 @@ NEWSLETTER = OutgoingEmail(
     date=datetime(2026, 11, 23, 12, tzinfo=UTC),
     list_unsubscribe=ListUnsubscribe(url="https://prefs.example.com/u/tok"),
     list_id=list_id("Product newsletter", "newsletter", "prefs.example.com"),
-    feedback_id=feedback_id("newsletter", "prefs.example.com", "2026-11"),
+    feedback_id=feedback_id("newsletter", "prefs.example.com", "2026-11", "signed"),
 )
 
 

@@ -273,6 +273,7 @@ def test_headers_for_other_tools_are_the_ones_we_send_ourselves() -> None:
         mailto=None,
         token="tok",
         campaign="2026-11",
+        signed="signed",
     )
     message = arrived(a_newsletter())
     assert headers == {name: str(message[name]) for name in headers}
@@ -287,15 +288,16 @@ def test_headers_for_other_tools_are_ascii_in_every_language() -> None:
         mailto="stop@example.com",
         token="tok",
         campaign="Frühling: 50%",
+        signed="signed",
     )
     assert all(value.isascii() and value.isprintable() for value in headers.values())
     title = headers["List-ID"].removesuffix(" <newsletter.prefs.example.com>")
     assert str(make_header(decode_header(title))) == 'Größe & "קצת" מידע'
-    assert headers["Feedback-ID"].split(":")[:2] == ["Fr-hling-50-", "newsletter"]
+    assert headers["Feedback-ID"].split(":")[:3] == ["Fr-hling-50-", "newsletter", "signed"]
 
 
 @pytest.mark.parametrize("change", [{"title": "a\r\nBcc: x"}, {"purpose": "news letter"}, {"host": "h:80"}])
 def test_headers_for_other_tools_refuse_what_would_break_them(change: dict[str, str]) -> None:
     good = {"title": "News", "purpose": "news", "host": "example.com", "url": "u", "token": "t"}
     with pytest.raises(MailError, match=r"^list_id: "):
-        unsubscribe_headers(**{**good, **change}, mailto=None, campaign=None)
+        unsubscribe_headers(**{**good, **change}, mailto=None, campaign=None, signed="s")
