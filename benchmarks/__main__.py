@@ -5,7 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import decisions, filtering, importing, links, one_click, size, undisturbed, webhooks
+from benchmarks import (
+    decisions,
+    filtering,
+    hooks,
+    importing,
+    links,
+    one_click,
+    pushes,
+    reconciling,
+    size,
+    undisturbed,
+    webhooks,
+)
 from benchmarks.report import Figure
 from benchmarks.servers import has_wrk
 
@@ -14,6 +26,9 @@ BENCHES: dict[str, Callable[[], list[Figure]]] = {
     "one-click": one_click.main,
     "size": size.main,
     "webhooks": webhooks.main,
+    "hooks": hooks.main,
+    "pushes": pushes.main,
+    "reconcile": reconciling.main,
     "decisions": decisions.main,
     "filter": filtering.main,
     "import": importing.main,

@@ -29,6 +29,8 @@ MAX_CAMPAIGN = 32
 _SEPARATOR = "."
 _MOMENT_BYTES = 7
 _VERSION_BYTES = 4
+#: Of an id and of its signature each; together they are so many letters of base64.
+_SHORT_BYTES, _SHORT_LETTERS = 16, 43
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -43,6 +45,8 @@ class Power(StrEnum):
     CONFIRM = "confirm"
     CHOICE = "choice"
     TASK = "task"
+    FEEDBACK = "feedback"
+    MESSAGE = "message"
 
 
 class BadLink(Exception):
@@ -144,6 +148,9 @@ class Links:
         self._confirm = [_signer(secret_keys[-1], Power.CONFIRM)]
         self._task = [_signer(secret_keys[-1], Power.TASK)]
         self._choice = [_signer(secret_keys[-1], Power.CHOICE)]
+        # These come back in the headers of old mails, and open nothing.
+        self._feedback = [_signer(key, Power.FEEDBACK) for key in reversed(secret_keys)]
+        self._message = [_signer(key, Power.MESSAGE) for key in reversed(secret_keys)]
 
     def stop(self, link: StopLink) -> str:
         return self.stop_minter(link.purpose, link.campaign)(link.wide)
@@ -170,6 +177,31 @@ class Links:
         payload = _read(token, self._stop)
         purpose, _, campaign = payload[FINGERPRINT_BYTES:].decode().partition("\0")
         return StopLink(payload[:FINGERPRINT_BYTES], purpose, campaign)
+
+    def feedback_minter(self, about: str) -> Callable[[bytes], str]:
+        """A function from wide fingerprints to the signed part of a Feedback-ID.
+
+        `about`: what stands before it there, which is signed along. Whoever has one can report a complaint
+        of that address and nothing else; without a key nobody makes one (RFC 9477 warns of those who try).
+        """
+        keyed, tail = self._feedback[0].keyed, about.encode()
+
+        def mint(wide: bytes) -> str:
+            return _encode(wide + _short(keyed, wide + tail)).decode()
+
+        return mint
+
+    def read_feedback(self, about: str, signed: str) -> bytes:
+        """The wide fingerprint. Raises BadLink."""
+        return _read_short(signed, self._feedback, about.encode())
+
+    def message(self, mail: str) -> str:
+        """What stands before the @ in the Message-ID of a mail of ours; `mail`: its id, 32 hex digits."""
+        return _encode(bytes.fromhex(mail) + _short(self._message[0].keyed, bytes.fromhex(mail))).decode()
+
+    def read_message(self, signed: str) -> str:
+        """The id of the mail. Raises BadLink."""
+        return _read_short(signed, self._message, b"").hex()
 
     def undo(self, link: UndoLink) -> str:
         return _mint(self._undo[0], bytes.fromhex(link.entry) + _micros(link.issued_at))
@@ -272,6 +304,28 @@ def _read(token: str, signers: Sequence[Signer]) -> bytes:
     for signer in signers:
         if hmac.compare_digest(_mint(signer, payload).encode(), given):
             return payload
+    raise BadLink
+
+
+def _short(keyed: HMAC, value: bytes) -> bytes:
+    """16 bytes of signature: enough for what stands in a header beside other things."""
+    mac = keyed.copy()
+    mac.update(value)
+    return mac.finalize()[:_SHORT_BYTES]
+
+
+def _read_short(given: str, signers: Sequence[_FastSigner], tail: bytes) -> bytes:
+    """The 16 bytes before a short signature over them and `tail`. Raises BadLink, as `_read` does."""
+    if len(given) != _SHORT_LETTERS or not given.isascii():
+        raise BadLink
+    try:
+        value = base64.urlsafe_b64decode(given + "=")[:_SHORT_BYTES]
+    except ValueError as error:
+        raise BadLink from error
+    for signer in signers:
+        expected = _encode(value + _short(signer.keyed, value + tail))
+        if hmac.compare_digest(expected, given.encode()):
+            return value
     raise BadLink
 
 

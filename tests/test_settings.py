@@ -33,7 +33,7 @@ def test_two_secrets_are_enough_to_start(tmp_path: Path) -> None:
     assert settings.base_url == "http://localhost:8000"
     assert settings.config == tmp_path / "prefcenter.toml"
     assert (settings.smtp_url, settings.mail_from, settings.templates) == (None, None, None)
-    assert settings.unsubscribe_address is None
+    assert (settings.unsubscribe_address, settings.mail_in, settings.authserv_id) == (None, None, None)
     assert settings.allow_private_webhooks is False
 
 
@@ -48,6 +48,8 @@ def test_every_variable_arrives_typed(tmp_path: Path) -> None:
         CONFIG="conf/purposes.toml",
         TEMPLATES="looks",
         UNSUBSCRIBE_ADDRESS="unsubscribe@example.com",
+        MAIL_IN="lmtp://[::1]:8024",
+        AUTHSERV_ID="mx.example.com",
         ALLOW_PRIVATE_WEBHOOKS="1",
     )
     assert settings.database_url == "postgres://me:pw@db.example.com:5432/consent"
@@ -57,6 +59,8 @@ def test_every_variable_arrives_typed(tmp_path: Path) -> None:
     assert settings.config == tmp_path / "conf/purposes.toml"
     assert settings.templates == tmp_path / "looks"
     assert settings.unsubscribe_address == "unsubscribe@example.com"
+    assert settings.mail_in == ("lmtp", "::1", 8024)
+    assert settings.authserv_id == "mx.example.com"
     assert settings.allow_private_webhooks is True
 
 
@@ -197,6 +201,7 @@ def test_an_absolute_sqlite_path_stays(tmp_path: Path) -> None:
         ("MAIL_FROM", "Example Ltd"),
         ("MAIL_FROM", "Example\r\nBcc: x@example.com <news@example.com>"),
         ("UNSUBSCRIBE_ADDRESS", "Us <unsubscribe@example.com>"),
+        ("AUTHSERV_ID", "mx.example.com; dmarc=pass"),
         ("TEMPLATES", "no-such-folder"),
         ("ALLOW_PRIVATE_WEBHOOKS", "maybe"),
     ],
@@ -204,6 +209,28 @@ def test_an_absolute_sqlite_path_stays(tmp_path: Path) -> None:
 def test_a_value_that_cannot_be_meant_is_refused_by_name(tmp_path: Path, name: str, value: str) -> None:
     (found,) = problems(tmp_path, **{name: value})
     assert found.startswith(f"PREFCENTER_{name}: ") and "; " in found
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:8024",
+        "lmtp://127.0.0.1",
+        "http://127.0.0.1:8024",
+        "lmtp://:8024",
+        "lmtp://a:b@127.0.0.1:8024",
+        "lmtp://127.0.0.1:8024/x",
+        "smtp://127.0.0.1:99999",
+    ],
+)
+def test_where_mail_is_taken_in_has_a_protocol_a_host_and_a_port(tmp_path: Path, url: str) -> None:
+    (found,) = problems(tmp_path, MAIL_IN=url, UNSUBSCRIBE_ADDRESS="stop@example.com")
+    assert found.startswith("PREFCENTER_MAIL_IN: ") and "lmtp://127.0.0.1:8024" in found
+
+
+def test_mail_is_taken_in_for_an_address(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, MAIL_IN="lmtp://127.0.0.1:8024")
+    assert found.startswith("PREFCENTER_MAIL_IN: ") and "PREFCENTER_UNSUBSCRIBE_ADDRESS" in found
 
 
 def test_secrets_may_come_from_files(tmp_path: Path) -> None:

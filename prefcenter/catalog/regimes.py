@@ -13,7 +13,7 @@ import msgspec
 
 from prefcenter.catalog.parts import CatalogError
 from prefcenter.domain.regime_json import canonical
-from prefcenter.domain.regime_rows import Row, parse_regimes
+from prefcenter.domain.regime_rows import Row, honour_within, parse_regimes
 from prefcenter.domain.regimes import STRICT, Cell, Mode, Months, Regime, Regimes
 
 
@@ -42,6 +42,12 @@ class _StoredRegime(msgspec.Struct, kw_only=True):
 def shipped_regimes() -> Mapping[str, Row]:
     """The rows of regimes.toml, read once."""
     return parse_regimes(files("prefcenter.domain").joinpath("regimes.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def shipped_periods() -> Mapping[str, str]:
+    """Within what each row asks for a stop to be honoured (domain/deadlines.py): no operator sets another."""
+    return honour_within(shipped_regimes())
 
 
 def regimes_to_json(regimes: Regimes) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 # Each registers its commands, in the order in which `--help` shows them.
-from prefcenter.cli import running, changing, lists, people, keys  # isort: skip
+from prefcenter.cli import running, changing, lists, people, mistakes, connections, mail, keys  # isort: skip
 from prefcenter.bootstrap import spare_the_collector
 from prefcenter.cli.base import app, errors
 
-__all__ = ["app", "changing", "keys", "lists", "main", "people", "running"]
+__all__ = ["app", "changing", "connections", "keys", "lists", "mail", "main", "mistakes", "people", "running"]
 
 
 def main() -> None:

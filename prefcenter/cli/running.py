@@ -81,12 +81,38 @@ def migrate() -> None:
 
 
 @app.command()
-def check() -> None:
+def check(
+    eml: Annotated[
+        Path | None,
+        typer.Option("--eml", metavar="FILE", help="Check this mail instead; `-`: standard input."),
+    ] = None,
+) -> None:
     """Test the configuration: database, durability, keys, catalog, SMTP, a one-click at the public URL.
 
+    With --eml test a mail as it goes out: one of each header, one-click, a signature over it, List-ID.
+
     Example: prefcenter check
+    Example: prefcenter check --eml newsletter.eml
     """
-    run(commands.check)
+    if eml is None:
+        run(commands.check)
+    else:
+        run(lambda s: commands.check_mail(s, eml))
+
+
+@app.command()
+def status(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The same for programs, as one JSON object.")
+    ] = False,
+) -> None:
+    """The day at a glance: what wants attention, stops, connections with their deadlines, queues.
+
+    Holds no address. The exit code is 0 whatever it shows; alerts are made of /metrics.
+
+    Example: prefcenter status
+    """
+    run(lambda s: commands.status(s, as_json=as_json))
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +25,7 @@ from prefcenter.mail.smtp import SmtpSender
 from prefcenter.settings import Settings
 from prefcenter.storage.database import StorageUnavailable, check_writable
 from prefcenter.storage.imports import unfinished
+from prefcenter.storage.mail_in import mail_in_counts
 from prefcenter.storage.mail_queue import FAILED, PENDING, MailQueue
 from prefcenter.storage.vault import CannotUnseal
 from prefcenter.storage.verify import verify as verify_ledger
@@ -54,10 +56,16 @@ async def check(settings: Settings) -> int:
             findings += [await _catalog(services), await _one_click(services)]
             findings += [*await _mails(services), *await _imports(services)]
             findings.append(await _clocks(services, utc_now()))
+            findings += await _mail_in(services)
     except (CommandError, StorageUnavailable) as error:
         findings.append(Finding("problem", "database", str(error)))
         findings.append(_file(settings))
     findings.append(await _smtp(settings))
+    return print_findings(findings)
+
+
+def print_findings(findings: Sequence[Finding]) -> int:
+    """One line each; returns 1 where something must be mended."""
     console = Console()
     for finding in findings:
         line = Text.assemble(
@@ -173,6 +181,16 @@ async def _clocks(services: Services, now: datetime) -> Finding:
     found = f"{done.expired} ran out; due: {done.review_due} for review, {done.remind_due} for a reminder"
     so_far = "so far, " if done.is_under_way else ""
     return Finding("ok", "clocks", f"{found}; {so_far}at {at}")
+
+
+async def _mail_in(services: Services) -> list[Finding]:
+    """What came in by mail and waits for the operator; nothing where nothing does."""
+    counts = await mail_in_counts(services.database)
+    if counts.oldest is None:
+        return []
+    since = f"{counts.oldest:%Y-%m-%d %H:%M} UTC"
+    detail = f"{counts.open} wait for you, since {since}: `prefcenter receive --queue`"
+    return [Finding("warning", "mail in", detail)]
 
 
 async def _one_click(services: Services) -> Finding:

@@ -85,6 +85,8 @@ async def _import(services: Services, wanted: ImportRequest) -> int:
     if run is not None:
         await finish(services.database, run, importer.reached, utc_now())
     _summary(counts, dry_run=wanted.dry_run)
+    if run is not None:
+        print(f"Was it a mistake? prefcenter void --import {run.id} --reason … --dry-run", file=sys.stderr)
     return 1 if counts.get(REJECTED) else 0
 
 

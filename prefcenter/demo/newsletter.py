@@ -70,7 +70,11 @@ async def _composed(
             sender=services.settings.mail_from or services.catalog.controller.email,
             message_id=new_message_id(host),
             date=now,
-            list_unsubscribe=ListUnsubscribe(url=links.unsubscribe_url),
+            list_unsubscribe=ListUnsubscribe(
+                url=links.unsubscribe_url,
+                mailto=services.settings.unsubscribe_address,
+                token=links.unsubscribe_url.rpartition("/")[2],
+            ),
             list_id=links.headers["List-ID"],
             feedback_id=links.headers["Feedback-ID"],
         )

@@ -21,6 +21,8 @@ class Action(StrEnum):
     REQUEST = "request"
     DEFER = "defer"
     INVALIDATE = "invalidate"
+    #: A machine's mistake is taken out of effect (voiding.py).
+    VOID = "void"
     COMPLAIN = "complain"
     BOUNCE = "bounce"
     ERASE = "erase"
@@ -205,6 +207,8 @@ def takes_away(entry: Entry) -> bool:
     """Whether an entry ends or pauses a permission: whoever must hear of that is told for 30 days."""
     # An undo names no person; it gives a permission back.
     struck_out = entry.action is Action.INVALIDATE and entry.subject is not None
+    # A void says what it is of.
+    struck_out = struck_out or (entry.action is Action.VOID and entry.reason in YES)
     ends = entry.action in STOPS or entry.action in (Action.DEFER, Action.EXPIRE) or struck_out
     return entry.effect is Effect.APPLIED and ends
 

@@ -30,12 +30,18 @@ from prefcenter.domain.standing import (
     newer_than,
     yields_to_newer_yes,
 )
+from prefcenter.domain.voiding import with_voids
 
 _QUESTIONS = frozenset({Action.REQUEST, Action.ASK})
 
 
 def fold(state: State, entry: Entry, find: FindPurpose) -> None:
-    """Apply one entry to the state, in the order of `seq`. Entries without effect change nothing."""
+    """Apply one entry to the state, in the order of `seq`. Entries without effect change nothing.
+
+    Nor does a `void` by itself: what it is about must be folded as if without effect (voiding.py).
+    """
+    if entry.action is Action.VOID:
+        return
     if entry.subject is not None:
         _know_address(state, entry)
     if entry.action in _QUESTIONS or entry.effect is Effect.PENDING:
@@ -286,8 +292,8 @@ def _latest(entry: Entry, held: Standing | None) -> datetime:
 
 
 def refold(entries: Iterable[Entry], find: FindPurpose) -> State:
-    """The state that the entries of some addresses add up to, in the order of `seq`."""
+    """The state that the entries of some addresses add up to, in the order of `seq`, less what was voided."""
     state = State()
-    for entry in sorted(entries, key=lambda entry: entry.seq):
+    for entry in sorted(with_voids(entries), key=lambda entry: entry.seq):
         fold(state, entry, find)
     return state

@@ -16,7 +16,7 @@ from prefcenter.domain.regime_values import CELL, DATA_ONLY, ROW, Place, Section
 from prefcenter.domain.regimes import STRICT, Cell, Regime, Regimes
 from prefcenter.domain.words import unknown
 
-#: What an operator cannot set: an alarm that nothing asks for yet, and the day a law came into force.
+#: What an operator cannot set: the deadline of an alarm, and the day a law came into force.
 _NOT_THE_OPERATORS = DATA_ONLY | {"soft_since"}
 
 _Held = TypeVar("_Held")
@@ -93,6 +93,15 @@ def inherited(
     """All that a row says, with what it leaves to its base, and that to its own."""
     base = bases[name]
     return {**(inherited(own, bases, base) if base else {}), **own[name]}
+
+
+def honour_within(rows: Mapping[str, Row]) -> Mapping[str, str]:
+    """Within what a stop must be honoured, such as `10 business days`, by row; STRICT's where a row, and what
+    it stands on, says nothing."""
+    own = {name: {path: held.value for path, held in row.values.items()} for name, row in rows.items()}
+    bases = {name: row.base for name, row in rows.items()}
+    found = {name: inherited(own, bases, name).get(("honour_within",)) for name in own}
+    return MappingProxyType({name: within for name, within in found.items() if within is not None})
 
 
 def wrong_override(key: str, value: object, section: Section) -> Iterator[str]:

@@ -124,7 +124,7 @@ CELL: Mapping[str, Reader] = {
     "implied": _by_kind(_lasting, "24"),
     "soft_since": _by_kind(_since, "2026-02-05"),
 }
-#: Documented, for alarms to come; no decision asks for it.
+#: For the deadlines of stops (deadlines.py); no decision asks for it.
 DATA_ONLY = frozenset({"honour_within"})
 
 

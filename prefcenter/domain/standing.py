@@ -126,10 +126,21 @@ class State:
 
     def replace_stops(self, wide: bytes, other: State) -> None:
         """Take over what another state says of this address."""
-        for key in list(self.stops.get(wide, {})):
+        mine, theirs = self.stops.get(wide, {}), other.stops.get(wide, {})
+        for key in mine.keys() - theirs.keys():
             self.drop_stop(wide, key)
-        for stop in other.stops.get(wide, {}).values():
-            self.put_stop(stop)
+        for key, stop in theirs.items():
+            if mine.get(key) != stop:
+                self.put_stop(stop)
+
+    def replace_standings(self, subject: str, other: State) -> None:
+        """Take over what another state says of this person."""
+        mine, theirs = self.standings.get(subject, {}), other.standings.get(subject, {})
+        for key in mine.keys() - theirs.keys():
+            self.drop_standing(mine[key])
+        for key, standing in theirs.items():
+            if mine.get(key) != standing:
+                self.put_standing(standing)
 
     def stops_of(self, wides: Iterable[bytes]) -> list[Stop]:
         return [stop for wide in wides for stop in self.stops.get(wide, {}).values()]

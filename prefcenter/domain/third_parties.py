@@ -149,6 +149,9 @@ def _taken_on(
 ) -> _Taken | None:
     standing = before.standings.get((purpose.key, channel))
     status = standing.status if standing is not None else None
+    if entry.action is Action.VOID and (standing is None or standing.entry != entry.target):
+        # Something else has taken its place since.
+        return None
     if entry.action is Action.EXPIRE and status is Status.REQUESTED:
         # A question that nobody answered.
         return None

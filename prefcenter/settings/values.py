@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 SHORTEST_SECRET = 32  # characters
@@ -121,6 +122,30 @@ def parse_smtp_url(text: str, folder: Path) -> Secret:
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path not in ("", "/"):
         raise ValueError(f"not an SMTP URL; {remedy}")
     return Secret(text)
+
+
+class MailIn(NamedTuple):
+    """Where mail is taken in: `protocol` is lmtp or smtp."""
+
+    protocol: str
+    host: str
+    port: int
+
+
+def parse_mail_in(text: str, folder: Path) -> MailIn:
+    remedy = "write lmtp://127.0.0.1:8024 or smtp://127.0.0.1:8025"
+    parts = _split(text, remedy)
+    if parts.scheme not in ("lmtp", "smtp") or not parts.hostname or parts.port is None:
+        raise ValueError(f"not an LMTP or SMTP URL with host and port; {remedy}")
+    if parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(f"nothing but host and port may be in it; {remedy}")
+    return MailIn(parts.scheme, parts.hostname, parts.port)
+
+
+def parse_authserv_id(text: str, folder: Path) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", text):
+        raise ValueError("not one name; write what stands first in Authentication-Results: mx.example.com")
+    return text
 
 
 def parse_sender(text: str, folder: Path) -> str:

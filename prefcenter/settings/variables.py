@@ -88,6 +88,16 @@ _VARIABLES: Mapping[str, _Variable] = {
         parse=values.parse_address,
         about="Where mailto: unsubscribes are read; without it no mailto: is ever written.",
     ),
+    "PREFCENTER_MAIL_IN": _Variable(
+        field="mail_in",
+        parse=values.parse_mail_in,
+        about="Where the worker takes mail in, such as lmtp://127.0.0.1:8024; without it nowhere.",
+    ),
+    "PREFCENTER_AUTHSERV_ID": _Variable(
+        field="authserv_id",
+        parse=values.parse_authserv_id,
+        about="What your mail server calls itself in Authentication-Results; unset, no From is believed.",
+    ),
     "PREFCENTER_ALLOW_PRIVATE_WEBHOOKS": _Variable(
         field="allow_private_webhooks",
         parse=values.parse_switch,
@@ -116,7 +126,11 @@ class Settings:
     config: Path
     templates: Path | None
     unsubscribe_address: str | None
+    mail_in: values.MailIn | None
+    authserv_id: str | None
     allow_private_webhooks: bool
+    #: Every variable that was given: where `env:NAME` of a connection is looked up.
+    named: Mapping[str, str] = field(repr=False, compare=False, default_factory=dict)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], *, folder: Path) -> Settings:
@@ -130,11 +144,15 @@ class Settings:
                 fields[variable.field] = None if text is None else variable.parse(text, folder)
             except ValueError as wrong:
                 problems.append(f"{name}: {wrong}")
+        if fields.get("mail_in") and not given.get("PREFCENTER_UNSUBSCRIBE_ADDRESS", "").strip():
+            problems.append(
+                "PREFCENTER_MAIL_IN: for which address? set PREFCENTER_UNSUBSCRIBE_ADDRESS as well"
+            )
         if fields.get("pepper") in (fields.get("secret_keys") or ()):
             problems.append("PREFCENTER_PEPPER: also stands in PREFCENTER_SECRET_KEYS; use a key of its own")
         if problems:
             raise SettingsError(tuple(problems))
-        return cls(**fields)
+        return cls(**fields, named=given)
 
 
 def merged_environ(environ: Mapping[str, str], *, folder: Path) -> tuple[dict[str, str], list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -11,6 +11,7 @@ from prefcenter.domain.decide import Dossier
 from prefcenter.domain.facts import NO_FACTS
 from prefcenter.domain.purposes import Purpose
 from prefcenter.domain.regimes import Regimes
+from prefcenter.domain.scopes import Reach
 from prefcenter.domain.standing import State
 from prefcenter.domain.third_parties import Disclosures, ToBeTold
 from prefcenter.storage import rows
@@ -36,8 +37,9 @@ class Purposes(Protocol):
 
 
 class Turned(NamedTuple):
-    """A (purpose, channel) on which a fact, or a change of address, turned the answer."""
+    """A (purpose, channel) on which a fact, a change of address or a void turned the answer for a person."""
 
+    subject: str
     purpose: Purpose
     channel: str
     allowed: bool
@@ -55,7 +57,11 @@ class Ended(NamedTuple):
 class Batch:
     """What is known and what is to be written while the units of one transaction are recorded.
 
-    `turned`: by the `seq` of entries that are no choices. `untold`: entries that no tool hears of.
+    `turned`: by the `seq` of entries that are no choices. `evidence`: of facts, sealed, by `seq`, where some
+    of them are voided. `untold`: entries that no tool hears of.
+    `reaches`: what every connection to a provider reaches; `touched`: entries that may change what these must
+    know; `spoken`: addresses in the clear, by their wide form, of which nobody may be known; `heard`:
+    (connection, scope) of what a provider said itself.
     """
 
     purposes: Purposes
@@ -69,6 +75,7 @@ class Batch:
     claims: dict[tuple[str, str], tuple[bytes, StoredAnswer]] = field(default_factory=dict)
     past: dict[str, Entry] = field(default_factory=dict)
     history: dict[bytes, list[Entry]] = field(default_factory=dict)
+    evidence: dict[int, bytes] = field(default_factory=dict)
     new_entries: list[Entry] = field(default_factory=list)
     untold: set[int] = field(default_factory=set)
     turned: dict[int, tuple[Turned, ...]] = field(default_factory=dict)
@@ -80,6 +87,11 @@ class Batch:
     companions: list[tuple[Statement, Row]] = field(default_factory=list)
     deliveries: list[Row] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
+    reaches: Sequence[Reach] = ()
+    touched: list[Entry] = field(default_factory=list)
+    spoken: dict[bytes, str] = field(default_factory=dict)
+    heard: dict[bytes, set[tuple[str, str]]] = field(default_factory=dict)
+    snapshot_needed: bool = False
 
 
 def dossier_of(batch: Batch, subject: str | None, wides: Iterable[bytes]) -> Dossier:

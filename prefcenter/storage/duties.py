@@ -8,6 +8,7 @@ import structlog
 
 from prefcenter.storage.database import AnyDatabase
 from prefcenter.storage.fields import to_micros
+from prefcenter.storage.mail_in import forget_mails_in
 
 _SEED = "INSERT INTO duty (name, next_run, token) VALUES ($1, $2, 0) ON CONFLICT (name) DO NOTHING"
 _CLAIM = "UPDATE duty SET next_run = $1, token = token + 1 WHERE name = $2 AND next_run <= $3 RETURNING token"
@@ -59,7 +60,7 @@ async def keep_result(database: AnyDatabase, name: str, result: str, next_run: d
 
 async def clean_up(database: AnyDatabase, now: datetime) -> None:
     """Delete what has served: stored answers, ended deliveries and mails, how far imports came, the
-    bodies of received hooks.
+    bodies of received hooks and mails.
 
     Deliveries that nobody will ever take end here, loudly: an open one keeps a sealed address.
     """
@@ -74,5 +75,6 @@ async def clean_up(database: AnyDatabase, now: datetime) -> None:
             "UPDATE hook_event SET body = NULL WHERE body IS NOT NULL AND received_at < $1",
             to_micros(now - HOOK_BODIES_KEPT),
         )
+        await forget_mails_in(tx, now)
     for (delivery,) in abandoned:
         log.error("delivery failed", delivery=delivery, reason=_NOBODY)

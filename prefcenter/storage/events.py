@@ -23,6 +23,8 @@ from prefcenter.storage.outbox import (
 )
 
 _NO_CHOICE = frozenset({Action.FACT, Action.ADDRESS_CHANGED})
+#: Of which it is known what they turned, and for whom.
+_TURNS = _NO_CHOICE | {Action.VOID}
 
 
 def born_of(entry: Entry, batch: Batch, externals: Mapping[str, Sequence[str]]) -> Iterator[Row]:
@@ -31,6 +33,7 @@ def born_of(entry: Entry, batch: Batch, externals: Mapping[str, Sequence[str]]) 
     if entry.purpose == PROBE_PURPOSE or (entry.action in _NO_CHOICE and not turned):
         return
     subjects = [entry.subject] if entry.subject else batch.people.subjects_at(entry.wide)
+    subjects = list(dict.fromkeys([*subjects, *(one.subject for one in turned)]))
     people = [_who(subject, entry, batch, externals) for subject in subjects] or [Who(None, None, ())]
     suppressing = takes_away(entry) or any(not one.allowed for one in turned)
     for event, data in _events(entry, people, batch):
@@ -55,14 +58,15 @@ def _events(entry: Entry, people: Sequence[Who], batch: Batch) -> Iterator[tuple
         if CHOICE_RECORDED in wanted and entry.action not in _NO_CHOICE:
             yield CHOICE_RECORDED, choice_data(entry, who)
         if STANDING_CHANGED in wanted and entry.effect is not Effect.NONE and who.id is not None:
-            for purpose, channel in _touched(entry, batch):
+            for purpose, channel in _touched(entry, who.id, batch):
                 yield STANDING_CHANGED, _standing_data(entry, who, purpose, channel, batch)
 
 
-def _touched(entry: Entry, batch: Batch) -> Iterator[tuple[Purpose, str]]:
+def _touched(entry: Entry, subject: str, batch: Batch) -> Iterator[tuple[Purpose, str]]:
     """What the entry may have changed: what it turned, the scope of its cause, or just what it names."""
-    if entry.action in _NO_CHOICE:
-        yield from ((one.purpose, one.channel) for one in batch.turned[entry.seq])
+    if entry.action in _TURNS:
+        turned = batch.turned.get(entry.seq, ())
+        yield from ((one.purpose, one.channel) for one in turned if one.subject == subject)
         return
     named = (entry.purpose, entry.channel)
     key, on = named if entry.cause is None else scope_of(entry.cause, *named)
@@ -107,13 +111,16 @@ def answers(batch: Batch, subject: str, wides: Iterable[bytes], now: datetime) -
 
 
 def turned(
-    batch: Batch, before: Mapping[StandingKey, Decision], after: Mapping[StandingKey, Decision]
+    batch: Batch,
+    subject: str,
+    before: Mapping[StandingKey, Decision],
+    after: Mapping[StandingKey, Decision],
 ) -> tuple[Turned, ...]:
-    """Where the answer became another one."""
+    """Where the answer became another one for a person."""
     if not before:
         return ()
     return tuple(
-        Turned(purpose, channel, after[purpose.key, channel].allowed)
+        Turned(subject, purpose, channel, after[purpose.key, channel].allowed)
         for purpose in batch.purposes.all()
         for channel in purpose.channels
         if (purpose.key, channel) in before

@@ -34,7 +34,10 @@ _ADD = insert(
         "updated_at": "bigint",
     },
 )
+_NEWEST = "SELECT id, name, created_at FROM import_run ORDER BY created_at DESC, id LIMIT $1"
 _UNFINISHED = "SELECT name, updated_at FROM import_run WHERE state = 'running' ORDER BY updated_at DESC, id"
+#: Where in the ledger a chunk is: an operator may have to void it.
+ADD_CHUNK = insert("import_chunk", {"import_id": "text", "first_seq": "bigint", "last_seq": "bigint"})
 MOVE_ON = Statement(
     postgres="""
 UPDATE import_run AS r
@@ -94,6 +97,18 @@ def moved_on(run: ImportRun, reached: Reached, now: datetime, *, done: bool) -> 
     state = DONE if done else RUNNING
     counts = msgspec.json.encode(dict(reached.counts)).decode()
     return run.id, reached.position, reached.rejects, counts, state, to_micros(now)
+
+
+def chunk_row(run: ImportRun, before: int, head: int) -> Row:
+    """Of `ADD_CHUNK`: everything after `before`, up to `head`."""
+    return run.id, before + 1, head
+
+
+async def newest_imports(database: AnyDatabase, number: int) -> Sequence[tuple[str, str, datetime]]:
+    """Id, name of the file and begin of the newest ones."""
+    async with database.read() as tx:
+        found = await tx.fetch(_NEWEST, number)
+    return [(id_, name, from_micros(at)) for id_, name, at in found]
 
 
 async def finish(database: AnyDatabase, run: ImportRun, reached: Reached, now: datetime) -> None:

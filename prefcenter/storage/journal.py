@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from prefcenter.storage.batch import Batch, Purposes
 from prefcenter.storage.database import AnyDatabase, StorageUnavailable
+from prefcenter.storage.level_rows import Connections, write_levels
 from prefcenter.storage.loading import load
 from prefcenter.storage.recording import record
 from prefcenter.storage.units import KeyReused, Outcome, Unit, UnitRefused, UnitSpoiled
@@ -31,11 +32,13 @@ class Journal:
         purposes: Purposes,
         vault: Vault,
         on_deliveries: Callable[[], None] | None = None,
+        connections: Connections | None = None,
     ) -> None:
         self._database = database
         self._purposes = purposes
         self._vault = vault
         self._on_deliveries = on_deliveries
+        self._connections = connections
         self._waiting: list[tuple[Unit, asyncio.Future[Outcome]]] = []
         self._flusher: asyncio.Task[None] | None = None
 
@@ -66,7 +69,8 @@ class Journal:
             while self._waiting:
                 # One turn of the loop lets requests that arrived together be recorded together.
                 await asyncio.sleep(0)
-                batch, self._waiting = self._waiting[:MOST_UNITS], self._waiting[MOST_UNITS:]
+                number = _together([unit for unit, _ in self._waiting[:MOST_UNITS]])
+                batch, self._waiting = self._waiting[:number], self._waiting[number:]
                 await self._settle(batch)
         finally:
             self._flusher = None
@@ -101,17 +105,27 @@ class Journal:
         answers: list[Outcome | UnitRefused | KeyReused] = []
         async with self._database.ledger() as tx:
             batch = Batch(self._purposes, self._vault)
+            if self._connections is not None:
+                batch.reaches = self._connections.reaches()
             await load(batch, tx, units)
             for unit in units:
                 try:
                     answers.append(record(batch, unit))
                 except (UnitRefused, KeyReused) as error:
                     answers.append(error)
+            pushing = self._connections is not None and await write_levels(batch, tx, self._connections)
             await write(batch, tx)
         # Companions may be mails; waking for another row costs a look.
-        if (batch.deliveries or batch.companions or batch.ended) and self._on_deliveries is not None:
+        waking = pushing or batch.deliveries or batch.companions or batch.ended
+        if waking and self._on_deliveries is not None:
             self._on_deliveries()
         return answers
+
+
+def _together(units: Sequence[Unit]) -> int:
+    """How many of the first of these share a transaction."""
+    alone = next((number for number, unit in enumerate(units) if unit.alone), len(units))
+    return max(alone, 1)
 
 
 def _fail(future: asyncio.Future[Outcome], error: BaseException) -> None:

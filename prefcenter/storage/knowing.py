@@ -10,6 +10,7 @@ from prefcenter.domain.facts import NO_FACTS
 from prefcenter.domain.judge import Known, Target, same_click
 from prefcenter.domain.purposes import ANY, Purpose
 from prefcenter.domain.standing import Standing, Stop, covers
+from prefcenter.domain.voiding import not_voided
 from prefcenter.storage import rows
 from prefcenter.storage.batch import Batch
 from prefcenter.storage.fields import EPOCH
@@ -55,8 +56,9 @@ def known_of(
     standings = list(batch.state.standings.get(match.subject, {}).values()) if match.subject else []
     mine = next((s for s in standings if s.key == (choice.purpose, choice.channel)), None)
     target = _target(batch, item, match, mine)
-    # A fact is nothing that was said.
-    history = [entry for entry in batch.history.get(match.wide, ()) if entry.action is not Action.FACT]
+    # A fact is nothing that was said; nor is what was voided.
+    every = batch.history.get(match.wide, ())
+    history = [entry for entry in not_voided(every) if entry.action is not Action.FACT]
     double_opt_in = purpose is not None and purpose.double_opt_in
     if purpose is not None and purpose.double_opt_in is None:
         facts = batch.facts.get(match.subject, {}) if match.subject else {}
@@ -69,16 +71,18 @@ def known_of(
         double_opt_in=bool(double_opt_in),
         outdated=_is_outdated(batch, item, match, mine),
     )
-    return _with_history(known, history, item, match) if history else known
+    return _with_history(known, history, every, item, match) if every else known
 
 
-def _with_history(known: Known, history: Sequence[Entry], item: ChoiceItem, match: Match) -> Known:
-    """Whoever moved here has a past elsewhere, which no import undoes."""
-    asked = [entry for entry in history if _asked_by_mail(entry)]
+def _with_history(
+    known: Known, history: Sequence[Entry], every: Sequence[Entry], item: ChoiceItem, match: Match
+) -> Known:
+    """Whoever moved here has a past elsewhere, which no import undoes. A mail that was sent stays sent."""
+    asked = [entry for entry in every if _asked_by_mail(entry)]
     choice = item.choice
     return known._replace(
         has_history=known.has_history or any(e.purpose in (choice.purpose, ANY) for e in history),
-        newest_seq=max(e.seq for e in history),
+        newest_seq=max((e.seq for e in history), default=None),
         asked_at=max((e.recorded_at for e in asked if e.purpose == choice.purpose), default=None),
         mailed_at={e.recorded_at for e in asked},
         said_no_seq=max((e.seq for e in history if _says_no(e, match, item)), default=None),

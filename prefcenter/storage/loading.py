@@ -38,14 +38,16 @@ async def load(batch: Batch, tx: Tx, units: Sequence[Unit]) -> None:
     more = {entry.wide for entry in batch.past.values()}
     people_wanted = _wides_whose_people_matter(batch, units)
     if people_wanted or batch.past or any(ref.subject or ref.external_id for ref in refs):
-        await _load_people(batch, tx, people_wanted | more, refs)
+        await load_people(batch, tx, people_wanted | more, refs)
         more |= set(batch.people.by_wide)
-    await _load_stops(batch, tx, more - wides)
+    await load_stops(batch, tx, more - wides)
     if repeated := _recently_stopped(batch, units):
-        await _load_people(batch, tx, repeated, ())
+        await load_people(batch, tx, repeated, ())
     touched = {entry.wide for entry in batch.past.values()}
     if touched := touched | _whose_past_matters(batch, units):
-        await _load_history(batch, tx, touched)
+        await load_history(batch, tx, touched)
+    if any(item.choice.action is Action.VOID for unit in units if unit.alone for item in unit.choices):
+        await load_connected(batch, tx)
     await _load_once_held(batch, tx, _to_be_held(batch, refs))
 
 
@@ -58,12 +60,12 @@ async def _load_claims(batch: Batch, tx: Tx, claims: Sequence[Claim]) -> None:
 
 
 def _wides_whose_people_matter(batch: Batch, units: Sequence[Unit]) -> set[bytes]:
-    """A stop by a signed link needs nobody's name, unless a tool or a third party is to be told of it."""
+    """A stop by a signed link needs nobody's name, unless a tool, provider or third party is told of it."""
     return {
         item.ref.wide
         for unit in units
         for item in unit.items
-        if item.ref.wide is not None and (batch.endpoints or not _needs_no_name(batch, item))
+        if item.ref.wide is not None and (batch.endpoints or batch.reaches or not _needs_no_name(batch, item))
     }
 
 
@@ -111,7 +113,8 @@ def _whose_past_matters(batch: Batch, units: Sequence[Unit]) -> set[bytes]:
     return found
 
 
-async def _load_people(batch: Batch, tx: Tx, wides: set[bytes], refs: Iterable[Ref]) -> None:
+async def load_people(batch: Batch, tx: Tx, wides: set[bytes], refs: Iterable[Ref] = ()) -> None:
+    """Everybody at these addresses, with their other addresses, standings and facts; not their stops."""
     refs = list(refs)
     externals = {ref.external_id for ref in refs if ref.external_id is not None}
     for value, subject in await tx.among(statements.EXTERNAL_IDS, "text", externals):
@@ -152,7 +155,7 @@ async def _load_head_and_stops(batch: Batch, tx: Tx, wides: set[bytes]) -> bool:
     return listeners
 
 
-async def _load_stops(batch: Batch, tx: Tx, wides: set[bytes]) -> None:
+async def load_stops(batch: Batch, tx: Tx, wides: set[bytes]) -> None:
     for row in await tx.among(statements.STOPS, "bytea", wides):
         _learn_stop(batch, row)
 
@@ -162,7 +165,27 @@ def _learn_stop(batch: Batch, row: Row) -> None:
     batch.state.stops.setdefault(stop.wide, {})[stop.key] = stop
 
 
-async def _load_history(batch: Batch, tx: Tx, wanted: set[bytes]) -> None:
+async def load_connected(batch: Batch, tx: Tx) -> None:
+    """Everybody who ever had one of the addresses whose history is loaded, with all of their addresses: what
+    is voided may have gone along with them, or have come along."""
+    looked: set[str] = set()
+    while True:
+        named = {e.subject for found in batch.history.values() for e in found if e.subject is not None}
+        await load_people(batch, tx, set(), [Ref(subject=who) for who in named - looked])
+        looked |= named
+        wides = set(batch.people.by_wide) - set(batch.history)
+        if not wides:
+            break
+        await load_history(batch, tx, wides)
+    await load_stops(batch, tx, set(batch.history))
+    voided = {entry.subject for entry in batch.past.values() if entry.action is Action.FACT}
+    entries = (entry for found in batch.history.values() for entry in found)
+    facts = [e.seq for e in entries if e.action is Action.FACT and e.subject in voided]
+    for seq, sealed in await tx.among(statements.PAYLOADS, "bigint", facts):
+        batch.evidence[seq] = bytes(sealed)
+
+
+async def load_history(batch: Batch, tx: Tx, wanted: set[bytes]) -> None:
     """Every entry of some addresses, and of those whose stops they took over."""
     while wanted:
         for row in await tx.among(statements.ENTRIES_BY_WIDE, "bytea", wanted):

@@ -254,22 +254,6 @@ class Delivery(Model):
         )
 
 
-class HookEventRow(Model):
-    """What a provider told us, sealed, under the provider's own event key."""
-
-    id = fields.BigIntField(primary_key=True, generated=True)
-    connection = fields.CharField(max_length=64)
-    event_key = fields.CharField(max_length=255)
-    body_digest = fields.BinaryField()
-    body = fields.BinaryField(null=True)
-    state = fields.CharField(max_length=12)
-    received_at = UtcMicrosField()
-
-    class Meta:
-        table = "hook_event"
-        unique_together = (("connection", "event_key"),)
-
-
 class ApiKey(Model):
     """A key of the API. Only the SHA-256 of its secret is kept: 256 random bits need no slow hash."""
 

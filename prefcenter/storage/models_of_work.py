@@ -117,6 +117,18 @@ class ImportRun(Model):
         table = "import_run"
 
 
+class ImportChunk(Model):
+    """What one committed chunk of an import left in the ledger, from `first_seq` to `last_seq`."""
+
+    first_seq = fields.BigIntField(primary_key=True, generated=False)
+    last_seq = fields.BigIntField()
+    import_id = fields.CharField(max_length=ID)
+
+    class Meta:
+        table = "import_chunk"
+        indexes = (Index(fields=("import_id", "first_seq"), name="import_chunk_of"),)
+
+
 class Task(Model):
     """A third party to be told that a permission ended (GDPR Art. 19), until it confirms that it acted.
 

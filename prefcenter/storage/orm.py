@@ -27,7 +27,12 @@ def orm_config(url: str) -> dict[str, Any]:
         "connections": {"default": connection},
         "apps": {
             APP: {
-                "models": ["prefcenter.storage.models", "prefcenter.storage.models_of_work"],
+                "models": [
+                    "prefcenter.storage.models",
+                    "prefcenter.storage.models_of_mail",
+                    "prefcenter.storage.models_of_sync",
+                    "prefcenter.storage.models_of_work",
+                ],
                 "migrations": "prefcenter.storage.migrations",
                 "default_connection": "default",
             }

@@ -19,6 +19,7 @@ from prefcenter.domain.decide import Dossier
 from prefcenter.domain.facts import NO_FACTS, Facts, merged_facts
 from prefcenter.domain.folding import refold
 from prefcenter.domain.standing import FindPurpose, State
+from prefcenter.domain.voiding import not_voided
 from prefcenter.storage import rows
 from prefcenter.storage.vault import Vault
 
@@ -145,7 +146,7 @@ class Past:
     def _facts(self, subject: str, known: Iterable[Entry]) -> Facts:
         """What was said up to then, one after the other; what was erased is not known."""
         held: dict[str, Any] = {}
-        for entry in known:
+        for entry in not_voided(known):
             sealed = self.evidence.get(entry.seq)
             if entry.subject == subject and entry.action is Action.FACT and sealed is not None:
                 said = msgspec.json.decode(self.vault.unseal(sealed), type=dict[str, Any])

@@ -15,7 +15,6 @@ from prefcenter.storage.vault import Vault
 # The addresses that somebody has now: where the search for former ones begins.
 _HAVE = "SELECT subject_id, narrow, wide FROM contact_point WHERE subject_id {keys}"
 _CREATED = "SELECT id, created_at FROM subject WHERE id {keys}"
-_PAYLOADS = "SELECT seq, sealed FROM payload WHERE seq {keys}"
 _RECORDED_AT = "SELECT recorded_at FROM ledger WHERE seq = $1"
 _FIRST_AFTER = "SELECT seq FROM ledger WHERE seq > $1 AND recorded_at > $2 ORDER BY seq LIMIT 1"
 
@@ -62,7 +61,7 @@ async def _read_entries(past: Past, tx: Tx, wides: set[bytes]) -> None:
 async def _read_evidence(past: Past, tx: Tx) -> None:
     facts = (entry for found in past.entries.values() for entry in found if entry.action is Action.FACT)
     seqs = [entry.seq for entry in facts]
-    for seq, sealed in await tx.among(_PAYLOADS, "bigint", seqs):
+    for seq, sealed in await tx.among(statements.PAYLOADS, "bigint", seqs):
         past.evidence[seq] = bytes(sealed)
 
 

@@ -227,7 +227,7 @@ class Reader:
             return [rows.entry_from(row) for row in await tx.fetch(sql, after, limit)]
 
     async def _payloads(self, tx: Tx, seqs: Sequence[int]) -> dict[int, dict[str, Any]]:
-        found = await tx.among("SELECT seq, sealed FROM payload WHERE seq {keys}", "bigint", seqs)
+        found = await tx.among(statements.PAYLOADS, "bigint", seqs)
         return {row[0]: msgspec.json.decode(self._vault.unseal(row[1])) for row in found}
 
     async def wordings(self, digests: Iterable[str]) -> dict[str, str]:

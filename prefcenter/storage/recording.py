@@ -28,6 +28,7 @@ from prefcenter.storage.entries import add, new_entry
 from prefcenter.storage.events import answers, turned
 from prefcenter.storage.fields import to_micros
 from prefcenter.storage.knowing import known_of, same_stop
+from prefcenter.storage.level_rows import note_heard, note_touched
 from prefcenter.storage.naming import as_one, named_apart
 from prefcenter.storage.people import Match
 from prefcenter.storage.units import (
@@ -43,6 +44,7 @@ from prefcenter.storage.units import (
     UnitRefused,
     UnitSpoiled,
 )
+from prefcenter.storage.voiding import record_void
 
 #: What only a person can have said: there must be one whose standing it becomes.
 _BY_SOMEBODY = YES | {
@@ -92,6 +94,7 @@ def record(batch: Batch, unit: Unit) -> Outcome:
     outcome = Outcome(results=tuple(results), subjects=tuple(subjects), before=first - 1, head=batch.seq)
     if unit.companions is not None:
         batch.companions += unit.companions(outcome)
+    note_touched(batch, first, told=unit.told)
     if not unit.told and batch.endpoints:
         batch.untold.update(e.seq for e in batch.new_entries if e.seq >= first and not takes_away(e))
     if unit.respond is None:
@@ -142,7 +145,7 @@ def _move(batch: Batch, match: Match, channel: str, now: datetime) -> None:
         target=match.left.wide.hex(),
     )
     add(batch, entry, {}, match.left)
-    batch.turned[entry.seq] = turned(batch, before, answers(batch, match.subject, wides, now))
+    batch.turned[entry.seq] = turned(batch, match.subject, before, answers(batch, match.subject, wides, now))
 
 
 def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
@@ -160,7 +163,8 @@ def _record_facts(batch: Batch, item: FactsItem, now: datetime) -> str:
         add(batch, entry, {rows.FACTS: dict(item.facts)})
         batch.facts[match.subject] = merged
         batch.new_facts[match.subject] = entry.seq
-        batch.turned[entry.seq] = turned(batch, before, answers(batch, match.subject, wides, now))
+        after = answers(batch, match.subject, wides, now)
+        batch.turned[entry.seq] = turned(batch, match.subject, before, after)
     return match.subject
 
 
@@ -169,7 +173,9 @@ def _record_items(batch: Batch, unit: Unit, apart: Collection[int]) -> tuple[lis
     results, subjects = [], []
     meant: dict[_Matter, Action] = {}
     for item in sorted(unit.items, key=_index):
-        if isinstance(item, ChoiceItem):
+        if isinstance(item, ChoiceItem) and item.choice.action is Action.VOID:
+            results.append(record_void(batch, item, unit.now))
+        elif isinstance(item, ChoiceItem):
             # Looked at only now: an item before may have made known whom this one names.
             each = named_apart(batch, item)
             became = [_record_choice(batch, one, unit, meant) for one in each or [item]]
@@ -199,6 +205,7 @@ def _record_choice(batch: Batch, item: ChoiceItem, unit: Unit, meant: dict[_Matt
     if matter in meant and not unit.sparing and not {choice.action, meant[matter]} <= STOPS:
         raise UnitRefused(_TWICE, index=item.index)
     meant[matter] = choice.action
+    note_heard(batch, item, match.wide)
     wides = _reached(batch, match)
     asked = None if unit.sparing else wides
     if choice.action in STOPS and not match.is_new:

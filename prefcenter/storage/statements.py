@@ -54,6 +54,8 @@ ENTRIES_BY_ID = f"SELECT {LEDGER_COLUMNS} FROM ledger WHERE entry {{keys}}"
 
 ENTRIES_BY_WIDE = f"SELECT {LEDGER_COLUMNS} FROM ledger WHERE wide {{keys}}"
 
+PAYLOADS = "SELECT seq, sealed FROM payload WHERE seq {keys}"
+
 # Addresses that somebody had at some time: a link issued then must not open the next owner's page.
 ONCE_HELD = "SELECT DISTINCT wide FROM ledger WHERE subject_id IS NOT NULL AND wide {keys}"
 

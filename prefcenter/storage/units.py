@@ -73,9 +73,10 @@ class Seen(NamedTuple):
 class ChoiceItem(msgspec.Struct, frozen=True, kw_only=True):
     """A choice, whose it is, and the evidence that is sealed with it.
 
-    `undoes`: the entry that an `invalidate` by the person strikes out, or that an `expire` is about. `seen`:
-    what an `expire` was concluded from; where that is otherwise by now, it has no effect. `index`: its place
-    in the request.
+    `undoes`: the entry that an `invalidate` by the person or a `void` strikes out, or that an `expire` is
+    about. `seen`: what an `expire` was concluded from; where that is otherwise by now, it has no effect.
+    `index`: its place
+    in the request. `heard`: the connection and its scope, where it is a provider's word about that.
     """
 
     ref: Ref
@@ -84,6 +85,7 @@ class ChoiceItem(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Mapping[str, Any] = {}
     undoes: str | None = None
     seen: Seen | None = None
+    heard: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,6 +147,7 @@ class Unit:
 
     `told` False: tools hear only of what takes something away; `/v1/changes` has everything. `sparing`: what
     comes to nothing, or only repeats what stands, leaves no entry (a list that is imported every night).
+    `alone`: nothing else is recorded in its transaction (voids need all that is connected, as it stands).
     """
 
     now: datetime
@@ -153,6 +156,7 @@ class Unit:
     companions: Callable[[Outcome], Sequence[tuple[Statement, Row]]] | None = None
     told: bool = True
     sparing: bool = False
+    alone: bool = False
     claim: Claim | None = None
     respond: Callable[[Outcome], StoredAnswer] | None = None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
+from prefcenter.domain.choices import Effect
 from prefcenter.domain.folding import fold
 from prefcenter.domain.standing import State
+from prefcenter.domain.voiding import is_voided
 from prefcenter.storage import rows, statements
 from prefcenter.storage.batch import Purposes
 from prefcenter.storage.database import AnyDatabase, Row, Tx
@@ -25,6 +27,7 @@ SELECT {columns}, ledger.digest, ledger.chain, payload.salt, payload.sealed
 FROM ledger LEFT JOIN payload ON payload.seq = ledger.seq
 WHERE ledger.seq > $1 ORDER BY ledger.seq LIMIT $2
 """.replace("{columns}", ", ".join(f"ledger.{name}" for name in _NAMES))
+_VOIDED = "SELECT target FROM ledger WHERE action = 'void'"
 _STOPS = f"SELECT {statements.STOP_COLUMNS}, id FROM stop WHERE id > $1 ORDER BY id LIMIT $2"
 _STANDINGS = f"SELECT {statements.STANDING_COLUMNS}, id FROM standing WHERE id > $1 ORDER BY id LIMIT $2"
 
@@ -41,7 +44,8 @@ async def verify(database: AnyDatabase, purposes: Purposes, vault: Vault) -> lis
     async with database.read() as tx:
         await tx.fetch(_SNAPSHOT[database.dialect])
         try:
-            ledger = _Ledger(purposes, vault)
+            voided = frozenset(row[0] for row in await tx.fetch(_VOIDED))
+            ledger = _Ledger(purposes, vault, voided)
             async for row in _all(tx, _LEDGER, 0):
                 ledger.take(row)
             problems = ledger.problems
@@ -70,6 +74,7 @@ class _Ledger:
 
     purposes: Purposes
     vault: Vault
+    voided: frozenset[str]
     seq: int = 0
     chain: bytes = rows.GENESIS
     state: State = field(default_factory=State)
@@ -109,7 +114,10 @@ class _Ledger:
 
     def _fold(self, columns: Row) -> None:
         try:
-            fold(self.state, rows.entry_from(columns), self.purposes.find)
+            entry = rows.entry_from(columns)
+            if is_voided(entry, self.voided):
+                entry = entry._replace(effect=Effect.NONE)
+            fold(self.state, entry, self.purposes.find)
         except _NONSENSE as error:
             self.problems.append(f"entry {columns[0]} makes no sense: {error}")
         self.state.changed_stops.clear()

@@ -31,8 +31,13 @@ class Composer:
 
 
 def message_id(services: Services, mail: ClaimedMail) -> str:
-    """From the mail's id, so that a repeat after a crash is the same mail to whoever gets both."""
-    return f"<{mail.id}@{urlsplit(services.settings.base_url).hostname or 'localhost'}>"
+    """From the mail's id, so that a repeat after a crash is the same mail to whoever gets both.
+
+    Signed: an answer or a bounce that names it is about this mail.
+    """
+    return (
+        f"<{services.links.message(mail.id)}@{urlsplit(services.settings.base_url).hostname or 'localhost'}>"
+    )
 
 
 def sender(services: Services) -> str:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from prefcenter.domain.addresses import parse_email
 from prefcenter.domain.choices import STOPS, Action, Choice, Effect, Source
 from prefcenter.domain.purposes import ANY
-from prefcenter.storage.imports import MOVE_ON, ImportRun, Reached, moved_on
+from prefcenter.storage.imports import ADD_CHUNK, MOVE_ON, ImportRun, Reached, chunk_row, moved_on
 from prefcenter.storage.units import ChoiceItem, FactsItem, Outcome, Ref, Unit, UnitRefused
 from prefcenter.tables.importing import Bad, Found, Skipped
 from prefcenter.tables.rejects import Reject, no_rejects
@@ -156,7 +156,10 @@ class Importer:
         def companions(outcome: Outcome) -> list[Any]:
             assert run is not None
             reached = self._after(chunk, {**fates, **_fates(wanted, outcome)}, rejects)
-            return [(MOVE_ON, moved_on(run, reached, now, done=False))]
+            rows = [(MOVE_ON, moved_on(run, reached, now, done=False))]
+            if outcome.head > outcome.before:
+                rows.append((ADD_CHUNK, chunk_row(run, outcome.before, outcome.head)))
+            return rows
 
         items = [one.found for one in wanted.values() if isinstance(one.found, _Wanted)]
         unit = Unit(

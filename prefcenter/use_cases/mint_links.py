@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from prefcenter.links import MAX_CAMPAIGN
-from prefcenter.mail.message import unsubscribe_headers
+from prefcenter.mail.list_headers import feedback_about, unsubscribe_headers
 from prefcenter.use_cases.record_choices import no_such_purpose
 from prefcenter.use_cases.refusals import ItemError, Refused
 from prefcenter.use_cases.services import Services
@@ -41,6 +41,7 @@ def minter(services: Services, purpose_key: str, campaign: str, *, now: datetime
         raise Refused([ItemError(0, "campaign", f"up to {MAX_CAMPAIGN} printable characters")])
     settings = services.settings
     stop_token = services.links.stop_minter(purpose_key, campaign)
+    signed_id = services.links.feedback_minter(feedback_about(purpose_key, campaign or None))
     manage_token = services.links.manage_minter(now)
     fingerprints = services.fingerprinter.of_text
     host = urlsplit(settings.base_url).hostname or "localhost"
@@ -51,7 +52,9 @@ def minter(services: Services, purpose_key: str, campaign: str, *, now: datetime
         narrow, wide = fingerprints(address)
         token = stop_token(wide)
         url = stop_base + token
-        headers = unsubscribe_headers(url, title, purpose_key, host, mailto, token, campaign or None)
+        headers = unsubscribe_headers(
+            url, title, purpose_key, host, mailto, token, campaign or None, signed_id(wide)
+        )
         return Minted(url, manage_base + manage_token(narrow, wide), headers, wide.hex())
 
     return mint

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prefcenter.accounts import CurrentAccounts
 from prefcenter.catalog import Catalog
 from prefcenter.domain.addresses import Fingerprinter
 from prefcenter.links import Links
 from prefcenter.settings import Settings
 from prefcenter.storage.catalogs import Catalogs
 from prefcenter.storage.database import AnyDatabase
+from prefcenter.storage.hook_inbox import HookInbox
 from prefcenter.storage.journal import Journal
 from prefcenter.storage.lookups import Lookups
 from prefcenter.storage.reading import Reader
@@ -27,6 +29,8 @@ class Services:
     vault: Vault
     links: Links
     fingerprinter: Fingerprinter
+    accounts: CurrentAccounts
+    hook_inbox: HookInbox
 
     @property
     def catalog(self) -> Catalog:

@@ -28,18 +28,25 @@ async def stop_by_link(
 
     Raises StorageUnavailable if it could not be committed.
     """
+    item = stop_item(services, link, everything=everything, source=source, evidence=evidence)
+    outcome = await services.journal.record(Unit(now=now, choices=(item,)))
+    return outcome.results[0]
+
+
+def stop_item(
+    services: Services, link: StopLink, *, everything: bool, source: Source, evidence: dict[str, Any]
+) -> ChoiceItem:
+    """The stop itself, to be recorded. A link for every purpose stops them all."""
     key = ANY if everything else link.purpose
-    purpose = None if everything else services.catalogs.find(key)
+    purpose = None if key == ANY else services.catalogs.find(key)
     choice = Choice(
         action=stopping_action(key, purpose),
         source=source,
         purpose=key,
-        channel=ANY if everything else CHANNEL,
+        channel=ANY if key == ANY else CHANNEL,
     )
     told = {**evidence, "campaign": link.campaign} if link.campaign else evidence
-    item = ChoiceItem(ref=Ref(wide=link.wide), choice=choice, evidence=told)
-    outcome = await services.journal.record(Unit(now=now, choices=(item,)))
-    return outcome.results[0]
+    return ChoiceItem(ref=Ref(wide=link.wide), choice=choice, evidence=told)
 
 
 async def undo_stop(services: Services, link: StopLink, undo: UndoLink, *, now: datetime) -> bool:

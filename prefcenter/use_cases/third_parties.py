@@ -31,6 +31,7 @@ _SAID: dict[Cause | Action, str] = {
     Cause.ERASED: "erased",
     Cause.SIGNAL: "signal",
     Action.INVALIDATE: "invalidated",
+    Action.VOID: "invalidated",
     Action.EXPIRE: "expired",
     Action.ADDRESS_CHANGED: "moved",
 }

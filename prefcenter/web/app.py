@@ -14,6 +14,7 @@ from prefcenter.mail.render import Templates
 from prefcenter.use_cases.services import Services
 from prefcenter.use_cases.staying_current import staying_current
 from prefcenter.web.errors import HANDLERS
+from prefcenter.web.metrics import KeptMetrics
 from prefcenter.web.routes import ROUTES
 from prefcenter.web.security import SecurityHeaders
 from prefcenter.web.state import Web
@@ -51,4 +52,5 @@ def create_app(
     # A link with a slash too many is not ours, and a one-click must never be answered with a redirect.
     app.router.redirect_slashes = False
     app.state.web = web
+    app.state.metrics = KeptMetrics()
     return app

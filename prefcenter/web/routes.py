@@ -12,6 +12,8 @@ from prefcenter.mail.render import shipped_templates
 from prefcenter.web.api.openapi import openapi
 from prefcenter.web.api.operations import api_routes
 from prefcenter.web.health import healthz, readyz
+from prefcenter.web.hooks import METHODS, hook
+from prefcenter.web.metrics import metrics
 from prefcenter.web.pages.choice import choice
 from prefcenter.web.pages.confirm import confirm
 from prefcenter.web.pages.preferences import preferences
@@ -35,9 +37,11 @@ ROUTES: list[BaseRoute] = [
     Route("/c/{token}", confirm, methods=["GET", "POST"]),
     Route("/n/{token}", choice, methods=["GET", "POST"]),
     Route("/t/{token}", task, methods=["GET", "POST"]),
+    Route("/hooks/{connection}", hook, methods=METHODS),
     *api_routes(),
     Route("/v1/openapi.json", openapi),
     Route("/healthz", healthz),
     Route("/readyz", readyz),
+    Route("/metrics", metrics),
     Mount("/static", _Static(directory=shipped_templates() / "static"), name="static"),
 ]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from prefcenter.use_cases import expire
+from prefcenter.use_cases import expire, watch_floods
 from prefcenter.use_cases.expire_confirmations import EVERY, expire_confirmations
 from prefcenter.use_cases.services import Services
 
@@ -44,7 +44,20 @@ def duties_of(services: Services) -> Sequence[Duty]:
             log.info("yeses and relationships ran out", number=done.expired)
         return False
 
+    async def floods(now: datetime) -> None:
+        begun, over = await watch_floods.watch_floods(services, now)
+        for one in begun:
+            log.error(
+                "a flood of stops; they count",
+                connection=one.connection,
+                stops_in_an_hour=one.stops,
+                usual=round(one.usual),
+            )
+        for connection in over:
+            log.info("the flood of stops is over", connection=connection)
+
     return (
         Duty("confirmations", EVERY, confirmations),
         Duty(expire.NAME, expire.EVERY, clocks),
+        Duty("floods", watch_floods.EVERY, floods),
     )

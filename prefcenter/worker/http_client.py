@@ -45,7 +45,7 @@ ERRORS: tuple[tuple[type[Exception], str], ...] = (
     (httpcore2.ProtocolError, "the request is not HTTP"),
     (OSError, "connection lost"),
 )
-_FAILURES = tuple(kind for kind, _ in ERRORS)
+FAILURES = tuple(kind for kind, _ in ERRORS)
 
 
 async def resolve_host(host: str, port: int) -> Sequence[str]:
@@ -80,17 +80,9 @@ class HookClient:
         self._deadline = deadline
         self._clock = clock
         self._free = asyncio.Semaphore(connections)
-        # Not from the environment: SSL_CERT_FILE and proxies are settings of other programs.
-        context = ssl_context or httpx2.create_ssl_context(trust_env=False)
-        self._pools = {
-            reach: httpcore2.AsyncConnectionPool(
-                ssl_context=context,
-                max_connections=connections,
-                keepalive_expiry=KEEP_ALIVE_SECONDS,
-                network_backend=VettingBackend(reach, resolve),
-            )
-            for reach in ((Reach.PRIVATE, Reach.LOOPBACK) if allow_private else (Reach.PUBLIC,))
-        }
+        self._pools = pools(
+            allow_private=allow_private, connections=connections, resolve=resolve, ssl_context=ssl_context
+        )
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """One attempt. A redirect is an answer like others; no failure of network or receiver raises."""
@@ -111,7 +103,7 @@ class HookClient:
                     httpcore2.URL(
                         scheme=target.scheme, host=target.host, port=target.port, target=target.path
                     ),
-                    headers=_headers(target, headers),
+                    headers=headers_to(target, headers),
                     content=body,
                     extensions={"timeout": {"connect": min(CONNECT_SECONDS, self._deadline)}},
                 ) as response,
@@ -120,9 +112,9 @@ class HookClient:
                 await _discard(response)
         except TargetRefused as refused:
             return Answer(error=f"refused: {refused.reason}")
-        except _FAILURES as failure:
+        except FAILURES as failure:
             # With the status in hand, what happens to the body is of no interest.
-            return answer or Answer(error=_in_words(failure))
+            return answer or Answer(error=in_words(failure))
         return answer
 
     def _read(self, response: httpcore2.Response) -> Answer:
@@ -141,6 +133,23 @@ class HookClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def pools(
+    *, allow_private: bool, connections: int, resolve: Resolve, ssl_context: ssl.SSLContext | None = None
+) -> Mapping[Reach, httpcore2.AsyncConnectionPool]:
+    """Kept-alive connections, `connections` of each reach that is admitted, to vetted addresses only."""
+    # Not from the environment: SSL_CERT_FILE and proxies are settings of other programs.
+    context = ssl_context or httpx2.create_ssl_context(trust_env=False)
+    return {
+        reach: httpcore2.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=connections,
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
+            network_backend=VettingBackend(reach, resolve),
+        )
+        for reach in ((Reach.PRIVATE, Reach.LOOPBACK) if allow_private else (Reach.PUBLIC,))
+    }
 
 
 class VettingBackend(httpcore2.AsyncNetworkBackend):
@@ -183,7 +192,7 @@ class VettingBackend(httpcore2.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-def _headers(target: Target, given: Mapping[str, str]) -> list[tuple[bytes | str, bytes | str]]:
+def headers_to(target: Target, given: Mapping[str, str]) -> list[tuple[bytes | str, bytes | str]]:
     lowered = {name.lower(): value for name, value in given.items()}
     return [*(HEADERS | lowered | {"host": target.authority}).items()]
 
@@ -197,7 +206,7 @@ async def _discard(response: httpcore2.Response) -> None:
                 return
 
 
-def _in_words(failure: Exception) -> str:
+def in_words(failure: Exception) -> str:
     cause = failure.args[0] if failure.args else None
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"tls: {cause.verify_message}"

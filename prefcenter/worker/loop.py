@@ -13,9 +13,12 @@ import structlog
 from prefcenter.storage.database import AnyDatabase, StorageUnavailable
 from prefcenter.storage.delivery_queue import DeliveryQueue
 from prefcenter.storage.duties import claim_duty, clean_up
+from prefcenter.worker.comparing import Comparing
 from prefcenter.worker.deliveries import Client, Deliveries
 from prefcenter.worker.duties import Duty
+from prefcenter.worker.hook_events import Hearing
 from prefcenter.worker.mails import Mails
+from prefcenter.worker.pushes import Pushes
 
 POLL_SECONDS = 0.2
 AFTER_TROUBLE_SECONDS = 1.0
@@ -40,13 +43,20 @@ class Worker:
         jitter: Callable[[], float] = random.random,
         *,
         mails: Mails | None = None,
+        hearing: Hearing | None = None,
+        pushes: Pushes | None = None,
+        comparing: Comparing | None = None,
         duties: Sequence[Duty] = (),
     ) -> None:
         self._database = database
         self._deliveries = Deliveries(queue, client, now, jitter)
-        self._mails = mails
-        if mails is not None:
-            mails.room = self._deliveries.room
+        #: What is due besides; they share one alarm.
+        self._besides = [part for part in (hearing, mails) if part is not None]
+        for part in self._besides:
+            part.room = self._deliveries.room
+        self._pushes = pushes
+        #: What runs beside the rest, until it is stopped.
+        self._beside = [part for part in (pushes, comparing) if part is not None]
         self._duties = (Duty("clean-up", CLEAN_UP_EVERY, lambda at: clean_up(database, at)), *duties)
         #: Duties that this process is in the middle of.
         self._going_on: set[str] = set()
@@ -56,6 +66,8 @@ class Worker:
     def wake(self) -> None:
         """There may be something to do: called as a choice with deliveries or mails commits here."""
         self._deliveries.room.set()
+        if self._pushes is not None:
+            self._pushes.wake()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -64,16 +76,17 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop`, then let what is in flight end."""
         duties = asyncio.create_task(self._do_duties())
+        beside = [asyncio.create_task(part.run()) for part in self._beside]
         try:
             while not self._stopping.is_set():
                 await self._turn()
         finally:
             # Told, not cancelled: within a driver's call a cancellation can get lost, and then no end comes.
             self._stopping.set()
-            await duties
-            draining = [self._deliveries.drain(DRAIN_SECONDS)]
-            if self._mails is not None:
-                draining.append(self._mails.drain(DRAIN_SECONDS))
+            for part in self._beside:
+                part.stop()
+            await asyncio.gather(duties, *beside)
+            draining = (part.drain(DRAIN_SECONDS) for part in (self._deliveries, *self._besides))
             await asyncio.gather(*draining)
 
     async def _turn(self) -> None:
@@ -81,8 +94,8 @@ class Worker:
         awake.clear()
         try:
             await self._deliveries.start_due()
-            if self._mails is not None:
-                await self._mails.start_due()
+            for part in self._besides:
+                await part.start_due()
         except StorageUnavailable as error:
             log.warning("the worker waits for the database", error=str(error))
             await asyncio.sleep(AFTER_TROUBLE_SECONDS)

@@ -10,7 +10,10 @@ from typer.testing import CliRunner
 
 from prefcenter.cli import app
 
-_NAMES = "init demo serve work migrate plan apply ask import filter links stop why audit tasks check verify"
+_NAMES = """
+init demo serve work migrate plan apply ask import filter links stop void reconcile receive why audit tasks
+check status verify
+"""
 COMMANDS = [
     *((name,) for name in _NAMES.split()),
     *(("keys", name) for name in ("create", "list", "revoke")),

@@ -1,7 +1,7 @@
 """What was said, in one list, and who lives at which address: the oracle's memory (docs/rules.md)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +60,7 @@ class Item:
     until: datetime | None = None
     undoes: int | None = None
     came_from: str | None = None
+    about: int | None = None
     version: int | None = None
 
 
@@ -91,6 +92,7 @@ class Book:
     names: dict[str, int] = field(default_factory=dict)
     facts: dict[int, dict[str, Any]] = field(default_factory=dict)
     known_since: dict[int, datetime] = field(default_factory=dict)
+    told: dict[int, tuple[int, dict[str, Any]]] = field(default_factory=dict)
 
     def write(self, **what: Any) -> Item:
         item = Item(place=len(self.history) + 1, **what)
@@ -151,15 +153,55 @@ class Book:
         person, wide, fresh = self.whose(who, now)
         assert person is not None
         before = self.facts.get(person, {})
-        after = {**before, **said}
-        if said.get("age_band") == "unknown" and before.get("age_band"):
-            after["age_band"] = before["age_band"]
-        offered = before.get("relationship", {}).get("opt_out_offered")
-        if offered is not None and "opt_out_offered" not in after["relationship"]:
-            after["relationship"] = {**after["relationship"], "opt_out_offered": offered}
+        after = _told_again(before, said)
         if fresh or after != before:
-            self.write(action=Action.FACT, wide=wide, person=person, now=now, time=now)
+            line = self.write(action=Action.FACT, wide=wide, person=person, now=now, time=now)
+            self.told[line.place] = person, said
         self.facts[person] = after
+
+    # --- what was taken out of effect -----------------------------------------------------------------------
+
+    def void(self, place: int, now: datetime) -> bool:
+        """An operator takes a machine's word out of effect; False: it was, before."""
+        item = self.history[place - 1]
+        by_machine = item.source in (Source.PROVIDER, Source.IMPORT) and item.action not in _OF_ENTRIES
+        if item.effect is Effect.NONE or not (by_machine or item.action is Action.FACT):
+            raise Refused
+        if self.is_void(item):
+            return False
+        self.write(
+            action=Action.VOID,
+            wide=item.wide,
+            person=None,
+            now=now,
+            time=now,
+            purpose=item.purpose,
+            channel=item.channel,
+            source=Source.OPERATOR,
+            about=place,
+        )
+        if item.action is Action.FACT:
+            person = self.told.pop(place)[0]
+            self.facts[person] = {}
+            for who, said in self.told.values():
+                if who == person:
+                    self.facts[person] = _told_again(self.facts[person], said)
+        return True
+
+    def is_void(self, item: Item) -> bool:
+        return item.place in self._gone()
+
+    def _gone(self) -> set[int | None]:
+        """What was voided, and what only said that something ran out which was."""
+        voided = {one.about for one in self.history if one.action is Action.VOID}
+        ends = (one for one in self.history if one.action is Action.EXPIRE and one.about in voided)
+        return voided | {one.place for one in ends}
+
+    def lines(self, before: int | None = None) -> list[Item]:
+        """What was said, less what was taken out of effect to this day."""
+        lines = self.history[: None if before is None else before - 1]
+        gone = self._gone()
+        return [replace(item, effect=Effect.NONE) if item.place in gone else item for item in lines]
 
     def home_of(self, person: int, before: int | None) -> str:
         """Where the person lived just before that place."""
@@ -171,6 +213,20 @@ class Book:
 
     def people_at(self, wide: str) -> Iterator[int]:
         return (person for person, home in self.homes.items() if home[1] == wide)
+
+
+def _told_again(before: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    after = {**before, **said}
+    if said.get("age_band") == "unknown" and before.get("age_band"):
+        after["age_band"] = before["age_band"]
+    offered = before.get("relationship", {}).get("opt_out_offered")
+    if offered is not None and "opt_out_offered" not in after["relationship"]:
+        after["relationship"] = {**after["relationship"], "opt_out_offered": offered}
+    return after
+
+
+#: Words about lines, and about where somebody lives.
+_OF_ENTRIES = {Action.VOID, Action.INVALIDATE, Action.EXPIRE, Action.ADDRESS_CHANGED}
 
 
 def reach(cause: Cause, purpose: str, channel: str) -> tuple[str, str]:

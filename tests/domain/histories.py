@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from prefcenter.domain.choices import Action, Proof, Source
 from tests.domain.allowing import as_answer
@@ -14,6 +15,12 @@ ADA = "ada@example.com"
 #: Stops of everything would drown the rest.
 _RARE = {Action.COMPLAIN, Action.BOUNCE, Action.ERASE, Action.SIGNAL}
 _MORE = [Action.NOTIFY, Action.NOTIFY, Action.DECLINE, Action.ASK, Action.EXPIRE, Action.REQUEST, Action.GIVE]
+#: What an operator may have to take back.
+_BY_MACHINE: list[dict[str, Any]] = [
+    {"action": Action.GIVE, "source": Source.IMPORT, "wording": "I agree.", "stated": timedelta(days=-1)},
+    {"action": Action.WITHDRAW, "source": Source.PROVIDER, "stated": None},
+    {"action": Action.COMPLAIN, "source": Source.PROVIDER, "stated": None},
+]
 #: Where there is more than one way to a yes, more often.
 _WITHOUT_A_YES = [("tips", "email"), ("offers", "email"), ("sharing", "email"), ("events", "email")]
 _PLACES = [*PLACES, *_WITHOUT_A_YES * 2]
@@ -53,6 +60,8 @@ class History:
             self._facts()
         elif chance < 0.35:
             self.world.catalog.step(self.world.now)
+        elif chance < 0.45 and self.world.oracle.history:
+            self.void(self._place())
         else:
             self.say(self._command())
 
@@ -67,6 +76,16 @@ class History:
     def say(self, command: Command) -> None:
         self.world.say(command)
 
+    def void(self, place: int) -> None:
+        self.world.void(place)
+
+    def _place(self) -> int:
+        """A line, mostly one that may be voided."""
+        lines = self.world.oracle.history
+        machines = [item for item in lines if item.source in (Source.PROVIDER, Source.IMPORT, Source.SYSTEM)]
+        choices = [item for item in machines if item.action is not Action.FACT]
+        return self.source.choice([*choices * 4, *machines] or lines).place
+
     def _command(self) -> Command:
         source = self.source
         command = replace(random_command(source), address=ADA, external=None, link=False, create=True)
@@ -74,6 +93,8 @@ class History:
             command = _by_link(command, source.choice(_ABOUT_CHANGES))
             return replace(command, where=source.choice(self.focus), version=source.choice([None, 1, 2, 3]))
         where = source.choice(self.focus) if source.random() < 0.85 else command.where
+        if source.random() < 0.15:
+            return replace(command, where=where, **source.choice(_BY_MACHINE))
         if source.random() < 0.35:
             command = _by_link(command, source.choice(_MORE))
         if command.action in _RARE and source.random() < 0.8:

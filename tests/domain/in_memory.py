@@ -4,14 +4,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from prefcenter.domain.choices import Entry
+from prefcenter.domain.choices import Effect, Entry
 from prefcenter.domain.decide import Decision, Dossier, may_send
 from prefcenter.storage.batch import Batch, dossier_of
 from prefcenter.storage.recording import record
 from prefcenter.storage.units import Outcome, Unit, UnitRefused, UnitSpoiled
 from tests.domain.allowing import Answer, no
+from tests.domain.book import Refused
 from tests.storage.commands import SPELLINGS, Command, who_at
-from tests.storage.ledgers import VAULT, fingerprints
+from tests.storage.ledgers import VAULT, fingerprints, unit_of_void
 from tests.storage.speaking import Speaker
 
 
@@ -48,6 +49,19 @@ class InMemory(Speaker):
     def say_facts(self, address: str, facts: dict[str, Any]) -> None:
         self.oracle.say_facts(who_at(address, None), facts, self.now)
         self._record(self.unit_of_facts(address, None, facts))
+
+    def void(self, place: int) -> None:
+        """An operator voids a line, whoever said it."""
+        entry = self.batch.new_entries[place - 1]
+        self.batch.past[entry.entry] = entry
+        self.batch.evidence = {seq: sealed for seq, _, sealed in self.batch.payloads}
+        try:
+            voided = self.oracle.void(place, self.now)
+        except Refused:
+            voided = None
+        outcome = self._record(unit_of_void(entry, now=self.now))
+        found = None if outcome is None else outcome.results[0].effect is Effect.APPLIED
+        assert found is voided, (place, entry)
 
     def known(self, address: str) -> Dossier:
         """All that is known now of the one person at this address."""

@@ -21,7 +21,7 @@ class Reading(Book):
     def stops_at(self, wide: str, before: int | None = None) -> list[Item]:
         """Every stop that was said of this address, or came along as its owner moved in."""
         found: list[Item] = []
-        for item in self.history[: None if before is None else before - 1]:
+        for item in self.lines(before):
             if item.action is Action.ADDRESS_CHANGED and item.wide == wide:
                 assert item.came_from is not None
                 moved = self.stops_at(item.came_from, item.place)
@@ -59,7 +59,7 @@ class Reading(Book):
 
     def stand(self, person: int, purpose: str, channel: str, before: int | None = None) -> Stand:
         stand = Stand()
-        for item in self.history[: None if before is None else before - 1]:
+        for item in self.lines(before):
             if item.person != person:
                 continue
             if item.action is Action.ADDRESS_CHANGED:

@@ -93,6 +93,7 @@ class Weighing(Reading):
             proof=proof,
             until=said.until,
             undoes=undone.place if undone else None,
+            about=said.undoes,
             version=self._version(said, person, time),
         )
 
@@ -193,7 +194,7 @@ class Weighing(Reading):
             if stand.said is not None and time <= stand.said:
                 return Effect.NONE, "older_than_choice", proof
         newest = max((stop.place for stop in stops), default=0)
-        noes = [item.place for item in self.history if _is_a_no(item, person, wide, said)]
+        noes = [item.place for item in self.lines() if _is_a_no(item, person, wide, said)]
         newest = max([newest, *noes])
         if said.source in SHOWN_A_PAGE and newest and (said.shown or 0) < newest:
             return Effect.NONE, "shown_before_stop", proof
@@ -244,8 +245,14 @@ class Weighing(Reading):
         return stop.time >= time or unwritten
 
     def _anything_said(self, wide: str, purpose: str) -> bool:
-        about = [i for i in self.history if i.wide == wide and i.purpose in (purpose, "*")]
-        return any(item.action is not Action.FACT for item in about)
+        about = [i for i in self._words_at(wide) if i.purpose in (purpose, "*")]
+        return bool(about)
+
+    def _words_at(self, wide: str) -> list[Item]:
+        """What was said of an address, and still counts as said."""
+        gone = self._gone()
+        here = [item for item in self.history if item.wide == wide and item.place not in gone]
+        return [item for item in here if item.action not in (Action.FACT, Action.VOID)]
 
     def _undone(self, said: Said, wide: str) -> Item | None:
         if said.action is not Action.INVALIDATE or said.undoes is None:
@@ -256,8 +263,7 @@ class Weighing(Reading):
     def _why_not_invalidate(self, said: Said, person: int | None, wide: str) -> str | None:
         undone = self._undone(said, wide)
         if undone is not None:
-            newest = [i for i in self.history if i.wide == wide and i.action is not Action.FACT][-1]
-            if newest != undone:
+            if self._words_at(wide)[-1:] != [undone]:
                 return "not_the_newest"
             return "too_late" if said.now - undone.now > timedelta(minutes=30) else None
         stand = self.stand(person, said.purpose, said.channel) if person else Stand()

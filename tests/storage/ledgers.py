@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefcenter.domain.addresses import Fingerprinter, Fingerprints, parse_email
-from prefcenter.domain.choices import Action, Choice, Source
+from prefcenter.domain.choices import Action, Choice, Entry, Source
 from prefcenter.domain.decide import Decision, may_send
 from prefcenter.storage.database import AnyDatabase, database_for
 from prefcenter.storage.journal import Journal
@@ -50,6 +50,21 @@ def item(
 
 def unit(*items: ChoiceItem, now: datetime = NOW, **more: Any) -> Unit:
     return Unit(now=now, choices=items, **more)
+
+
+def unit_of_void(*entries: Entry, now: datetime = NOW, **evidence: str) -> Unit:
+    """An operator voids these."""
+    items = [
+        ChoiceItem(
+            ref=Ref(wide=entry.wide),
+            index=number,
+            choice=Choice(Action.VOID, Source.OPERATOR, entry.purpose, entry.channel),
+            undoes=entry.entry,
+            evidence=evidence,
+        )
+        for number, entry in enumerate(entries)
+    ]
+    return Unit(now=now, choices=tuple(items), alone=True)
 
 
 def stop_of(address: str) -> Unit:

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from prefcenter.domain.choices import Action, Source
+from prefcenter.domain.choices import Action, Effect, Source
 from prefcenter.domain.decide import may_send
 from prefcenter.storage.units import Claim, Outcome, StoredAnswer, Unit, UnitRefused
 from prefcenter.storage.verify import verify
@@ -35,7 +35,7 @@ from tests.storage.commands import (
     who_at,
     yeses,
 )
-from tests.storage.ledgers import VAULT, Ledger, close_ledger, fingerprints, open_ledger
+from tests.storage.ledgers import VAULT, Ledger, close_ledger, fingerprints, open_ledger, unit_of_void
 from tests.storage.speaking import Speaker
 
 TABLES = "ledger payload stop standing contact_point external_id subject fact idempotency_key".split()
@@ -104,6 +104,8 @@ class JournalMachine(RuleBasedStateMachine):
                 self.is_told_of(source.choice(list(SPELLINGS)), None, source.randrange(2**32))
             if source.random() < 0.2:
                 self.the_catalog_changes()
+            if source.random() < 0.5:
+                self.an_operator_voids(source.randrange(6))
 
     @rule()
     def the_same_again(self) -> None:
@@ -127,6 +129,22 @@ class JournalMachine(RuleBasedStateMachine):
                     link=True,
                 )
             )
+
+    @rule(ago=st.integers(0, 8))
+    def an_operator_voids(self, ago: int) -> None:
+        """What a machine said is taken out of effect; what anybody else said must stay."""
+        if len(self.oracle.history) <= ago:
+            return
+        place = len(self.oracle.history) - ago
+        [entry] = self.runner.run(self.ledger.reader.changes(place - 1, 1))
+        try:
+            voided = self.oracle.void(place, self.speaker.now)
+        except Refused:
+            with pytest.raises(UnitRefused):
+                self.runner.run(self.ledger.journal.record(unit_of_void(entry, now=self.speaker.now)))
+            return
+        outcome = self.runner.run(self.ledger.journal.record(unit_of_void(entry, now=self.speaker.now)))
+        assert (outcome.results[0].effect is Effect.APPLIED) is voided
 
     @rule(address=addresses, external=externals, seed=st.integers(0, 2**32))
     def is_told_of(self, address: str, external: str | None, seed: int) -> None:

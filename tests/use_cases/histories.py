@@ -15,9 +15,11 @@ from prefcenter.catalog import Catalog, parse
 from prefcenter.domain.addresses import parse_email
 from prefcenter.domain.choices import STOPS, Action, Choice, Proof, Source
 from prefcenter.domain.purposes import ANY
+from prefcenter.domain.voiding import may_be_voided
 from prefcenter.storage.units import ChoiceItem, FactsItem, Ref, Unit, UnitRefused
 from prefcenter.use_cases.services import Services
 from tests.api.client import settings_of
+from tests.storage.ledgers import unit_of_void
 
 BEGIN = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -120,11 +122,18 @@ class Undo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Void:
+    """An operator voids what a machine said, so many machines' words ago."""
+
+    ago: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Put:
     catalog: str
 
 
-Step = Say | Tell | Undo | Put
+Step = Say | Tell | Undo | Void | Put
 
 #: Facts by a name; `…` is when they are told.
 FACTS: dict[str, dict[str, Any]] = {
@@ -202,7 +211,9 @@ def random_history(source: random.Random, length: int) -> list[tuple[Step, timed
 
 
 def _random_step(source: random.Random) -> Step:
-    kind = source.choice([_STOP, _YES, _YES, _OTHER, Tell, Tell, Undo, Put])
+    kind = source.choice([_STOP, _YES, _YES, _OTHER, Tell, Tell, Undo, Void, Put])
+    if kind is Void:
+        return Void(ago=source.choice([0, 0, 1, 2, 3]))
     if kind is Tell:
         told = source.choice(sorted(FACTS))
         return Tell(address=source.choice(_ADDRESSES), external=source.choice(_EXTERNALS), facts=told)
@@ -242,6 +253,8 @@ class World:
                     await self.services.journal.record(Unit(now=self.now, facts=(item,)))
                 case Undo():
                     await self.undo(step.ago)
+                case Void():
+                    await self.void(step.ago)
                 case Put():
                     await self.services.catalogs.apply(CATALOGS[step.catalog], lambda: self.now)
 
@@ -276,6 +289,11 @@ class World:
             entry, address, (purpose, channel) = self.stopped[-1 - ago]
             choice = Choice(action=Action.INVALIDATE, source=Source.PAGE, purpose=purpose, channel=channel)
             await self.record(choice, self.ref(address, link=True), entry)
+
+    async def void(self, ago: int) -> None:
+        entries = [one for one in await self.services.reader.changes(0, 1000) if may_be_voided(one)]
+        if len(entries) > ago:
+            await self.services.journal.record(unit_of_void(entries[-1 - ago], now=self.now))
 
     async def record(self, choice: Choice, ref: Ref, undoes: str | None = None) -> str:
         item = ChoiceItem(ref=ref, choice=choice, undoes=undoes)

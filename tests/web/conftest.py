@@ -10,6 +10,7 @@ from playwright.async_api import Browser
 from prefcenter.domain.choices import Action
 from tests.browsing import open_browser
 from tests.databases import sqlite_copy
+from tests.hooked import Hooked, hooked
 from tests.web.site import START, Clock, Site, open_site, settings_for
 
 
@@ -43,4 +44,11 @@ async def lite_site(sqlite_template: Path, tmp_path: Path, clock: Clock) -> Asyn
 @pytest.fixture
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     async with open_browser(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def hooks(database_url: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Hooked]:
+    """A site that two providers tell of choices, on each kind of database."""
+    async with hooked(database_url, tmp_path, clock) as opened:
         yield opened

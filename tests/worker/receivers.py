@@ -53,7 +53,7 @@ async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, dict[str, s
     while (header := await reader.readline()) not in (b"\r\n", b""):
         name, _, value = header.decode().partition(":")
         headers[name.lower()] = value.strip()
-    return line, headers, await reader.readexactly(int(headers["content-length"]))
+    return line, headers, await reader.readexactly(int(headers.get("content-length", "0")))
 
 
 @asynccontextmanager

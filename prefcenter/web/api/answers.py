@@ -144,14 +144,35 @@ class ToldOut(Struct, omit_defaults=True):
     confirmed_at: datetime | None = None
 
 
+class LevelOut(Struct, omit_defaults=True):
+    """What a connection knows of an address on one of its scopes, or is still to be told: a stop, or its end.
+
+    `honour_by`, `law`: until when a stop is to be honoured, and why. `confirmed_by`: the provider's answer,
+    its echo, a reconciliation, or heard (it came from there).
+    """
+
+    connection: str
+    scope: str
+    stopped: bool
+    state: Literal["queued", "sent", "confirmed", "overdue", "failed"]
+    said_at: datetime
+    honour_by: datetime | None = None
+    law: str | None = None
+    confirmed_at: datetime | None = None
+    confirmed_by: Literal["answer", "echo", "reconciliation", "heard"] | None = None
+    last_error: str | None = None
+
+
 class SubjectResponse(Struct):
-    """`subject` null: nobody here has the address; its stops are kept all the same. `told`: third parties."""
+    """`subject` null: nobody here has the address; its stops are kept all the same. `told`: third parties.
+    `levels`: how far the stops have come at each connection."""
 
     subject: SubjectOut | None
     standings: list[StandingOut]
     stops: list[StopOut]
     deliveries: list[DeliveryOut]
     told: list[ToldOut]
+    levels: list[LevelOut]
 
 
 class EntryOut(Struct, omit_defaults=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +16,7 @@ from prefcenter.domain.addresses import InvalidAddress, parse_email
 from prefcenter.domain.choices import Entry
 from prefcenter.domain.standing import Stop
 from prefcenter.storage.keys import Key
+from prefcenter.storage.level_counts import levels_at
 from prefcenter.storage.reading import Person
 from prefcenter.use_cases.mint_links import minter
 from prefcenter.use_cases.refusals import ItemError, Refused
@@ -27,6 +29,7 @@ from prefcenter.web.api.answers import (
     EntryOut,
     FactsOut,
     HistoryResponse,
+    LevelOut,
     LinkOut,
     LinksResponse,
     PurposeOut,
@@ -105,16 +108,18 @@ async def post_lookup(request: Request, _: Key) -> Response:
     if len(said) != 1:
         raise Refused([ItemError(0, "body", "name exactly one of email and external_id")])
     reader = web.services.reader
+    asked: set[bytes] = set()
     if "email" in said:
         try:
-            address = parse_email(said["email"])
+            prints = web.services.fingerprinter.of_email(parse_email(said["email"]))
         except InvalidAddress as error:
             raise Refused([ItemError(0, "email", str(error))]) from error
-        person = (await reader.people_at([web.services.fingerprinter.of_email(address)]))[0]
+        person = (await reader.people_at([prints]))[0]
+        asked.add(prints.wide)
     else:
         found = await reader.subjects_of([said["external_id"]])
         person = (await reader.people_named([found.get(said["external_id"])]))[0]
-    return reply(await _subject_response(request, person))
+    return reply(await _subject_response(request, person, asked))
 
 
 async def get_subject(request: Request, _: Key) -> Response:
@@ -147,7 +152,10 @@ async def _named(request: Request) -> Person:
     return (await reader.people_named([request.path_params["id"]]))[0]
 
 
-async def _subject_response(request: Request, person: Person) -> SubjectResponse:
+async def _subject_response(
+    request: Request, person: Person, asked: AbstractSet[bytes] = frozenset()
+) -> SubjectResponse:
+    """`asked`: the address by which a person was looked up, who may be nobody here."""
     web = web_of(request)
     reader = web.services.reader
     subject = None
@@ -161,6 +169,8 @@ async def _subject_response(request: Request, person: Person) -> SubjectResponse
     standings = all_standings(
         web.services.catalogs.all(), person, regimes=web.services.catalogs.regimes, now=web.now()
     )
+    addresses = {contact.wide for contact in person.contacts} | asked
+    levels = await levels_at(web.services.database, addresses, web.now())
     seqs = {stop.seq for stop in person.stops} | {s.seq for s in person.standings.values() if s.seq}
     return SubjectResponse(
         subject=subject,
@@ -168,6 +178,7 @@ async def _subject_response(request: Request, person: Person) -> SubjectResponse
         stops=[_stop_out(stop) for stop in person.stops],
         deliveries=[_out(DeliveryOut, delivery) for delivery in await reader.deliveries_of(seqs)],
         told=[_out(ToldOut, one) for one in await told_of(web.services, person.subject)],
+        levels=[_out(LevelOut, level) for level in levels],
     )
 
 

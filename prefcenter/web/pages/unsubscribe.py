@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from prefcenter.domain.addresses import mask
 from prefcenter.domain.choices import Source
+from prefcenter.domain.purposes import ANY
 from prefcenter.links import BadLink, StopLink, UndoLink
 from prefcenter.use_cases.stop_mail import stop_by_link, undo_stop
 from prefcenter.web.body import PUBLIC_LIMIT, read_body, read_form
@@ -57,6 +58,7 @@ async def _show(request: Request, web: Web, link: StopLink) -> Response:
         request,
         "unsubscribe",
         purpose=web.services.catalogs.find(link.purpose),
+        everything=link.purpose == ANY,
         address=mask(address) if address else None,
     )
 
@@ -75,7 +77,7 @@ async def _stop_by_page(request: Request, web: Web, link: StopLink, *, everythin
         request,
         "stopped",
         purpose=web.services.catalogs.find(link.purpose),
-        everything=everything,
+        everything=everything or link.purpose == ANY,
         undo=web.services.links.undo(UndoLink(result.entry, now)),
     )
 
